@@ -1,0 +1,1 @@
+"""Pure and synchronous: bars in, alerts out. Replay and live run the same lines."""

@@ -1,0 +1,1 @@
+"""Questions, River models, their judge, and the compiled score."""

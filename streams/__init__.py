@@ -1,0 +1,1 @@
+"""The edges of technic: wire formats and peers. Knows no indicator."""
