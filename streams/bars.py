@@ -48,7 +48,13 @@ class BarBatch(NamedTuple):
 
     def take(self, index: NDArray[np.intp] | NDArray[np.bool_] | slice) -> BarBatch:
         """The bars at `index` (positions, a mask, or a slice), in that order."""
-        return BarBatch(*(column[..., index] for column in self))
+        return BarBatch(
+            self.symbol[index],
+            self.start_ms[index],
+            self.length_ms[index],
+            self.arrival_ms[index],
+            self.values[:, index],
+        )
 
 
 def empty(size: int = 0) -> BarBatch:
@@ -64,10 +70,14 @@ def empty(size: int = 0) -> BarBatch:
 
 def concat(batches: Sequence[BarBatch]) -> BarBatch:
     """The bars of all `batches`, one after the other; copies unless there is exactly one."""
+    if not batches:
+        return empty()
     if len(batches) == 1:
         return batches[0]
-    return (
-        BarBatch(*(np.concatenate(columns, axis=-1) for columns in zip(*batches, strict=True)))
-        if batches
-        else empty()
+    return BarBatch(
+        np.concatenate([batch.symbol for batch in batches]),
+        np.concatenate([batch.start_ms for batch in batches]),
+        np.concatenate([batch.length_ms for batch in batches]),
+        np.concatenate([batch.arrival_ms for batch in batches]),
+        np.concatenate([batch.values for batch in batches], axis=1),
     )
