@@ -1,0 +1,45 @@
+# Everything runs in .venv, made from the lock file on first use.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.locked
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test check bench lint fmt clean lock
+
+help:  ## say what each target does
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(STAMP)  ## make .venv with everything pinned in requirements.lock
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . && touch $@
+
+demo: setup  ## the whole thing on this machine: exchange, daemon, Redis, live table
+	$(BIN)/technic demo
+
+run: setup  ## the daemon, by technic.toml
+	$(BIN)/technic run
+
+test: setup  ## every test; real data from ../shared/data or $TECHNIC_DATA
+	$(BIN)/python -m pytest
+
+check: lint test  ## what has to pass before a change lands
+
+bench: setup  ## technic beside its peers, in the same run: table on stderr, JSON on stdout
+	@$(BIN)/python -m benchmarks
+
+lint: setup  ## ruff and mypy strict
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+fmt: setup  ## format and mend what ruff can mend
+	$(BIN)/ruff check --fix-only . && $(BIN)/ruff format .
+
+clean:  ## remove what the targets made
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+lock:  ## pin all dependencies anew (needs uv)
+	uv pip compile --quiet --universal --group dev pyproject.toml --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.lock
