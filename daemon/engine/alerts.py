@@ -1,0 +1,106 @@
+"""An alert, its deterministic id, and the digest of many."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import struct
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+SCHEMA = 1
+"""Version of the alert's JSON form, field ``v``."""
+
+
+class Times(msgspec.Struct, frozen=True):
+    """Milliseconds since the epoch, UTC; outside the digest.
+
+    Attributes:
+        event_ms: end of the bar, market time.
+        received_ms: arrival of the bar's frame, market time.
+        scored_ms: when the engine had decided, wall clock; 0 in a replay.
+    """
+
+    event_ms: int
+    received_ms: int
+    scored_ms: int = 0
+
+
+class Alert(msgspec.Struct, frozen=True):
+    """One rule's condition became true for one symbol.
+
+    Attributes:
+        id: 32 hex digits, see `alert_id`.
+        rule_version: short hash of the rule's canonical definition.
+        bar_start_ms: start of the bar at which the rule fired, milliseconds since the epoch, UTC.
+        price: close of that bar, dollars.
+        score: probability of the large move asked about, None before the model has learned.
+        values: every number in the rule's condition by its text; None where it is not known.
+        coverage: ``covered`` or ``warming``.
+        late: the market's minute had closed before this bar came.
+    """
+
+    id: str
+    rule: str
+    rule_version: str
+    symbol: str
+    session: str
+    timeframe: str
+    severity: str
+    evaluate: str
+    bar_start_ms: int
+    price: float
+    volume: float
+    score: float | None
+    values: dict[str, float | None]
+    coverage: str
+    late: bool
+    times: Times
+    v: int = SCHEMA
+
+    def json(self) -> bytes:
+        """The alert as one JSON object."""
+        return msgspec.json.encode(self)
+
+    def fields(self) -> Mapping[str, str | bytes]:
+        """The entry of stream ``technic:alerts``: flat fields to filter on, ``data`` with everything."""
+        return {
+            "id": self.id,
+            "rule": self.rule,
+            "symbol": self.symbol,
+            "bar_start_ms": str(self.bar_start_ms),
+            "score": "" if self.score is None else f"{self.score:.6f}",
+            "severity": self.severity,
+            "data": self.json(),
+        }
+
+
+def known(value: float) -> float | None:
+    """`value`, or None where it is not a finite number: JSON has no NaN."""
+    return float(value) if math.isfinite(value) else None
+
+
+def digest(alerts: Iterable[Alert]) -> str:
+    """sha256 over id, bar start, values and score of all alerts in order; nothing of the clock is in it."""
+    total = hashlib.sha256()
+    for alert in alerts:
+        add_to_digest(total, alert)
+    return total.hexdigest()
+
+
+def add_to_digest(total: hashlib._Hash, alert: Alert) -> None:
+    """One more alert, bit for bit: doubles go in as their eight bytes, unknown ones as NaN."""
+    total.update(alert.id.encode())
+    total.update(struct.pack("<q", alert.bar_start_ms))
+    for text, value in alert.values.items():
+        total.update(text.encode())
+        total.update(_bits(value))
+    total.update(_bits(alert.score))
+
+
+def _bits(value: float | None) -> bytes:
+    return struct.pack("<d", math.nan if value is None else value)

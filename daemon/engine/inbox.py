@@ -1,0 +1,84 @@
+"""Where bars wait for the engine, bounded.
+
+When the engine is slower than the feed, second bars of the same symbol and minute merge into one; what merged is
+counted. Minute bars never merge and are never shed: if even they do not fit, `Inbox.put` says so and the feed is
+dropped on purpose, to be repaired as a gap.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from streams.bars import MINUTE_MS, BarBatch, concat
+
+
+class Inbox:
+    """Batches in order of arrival, at most `limit` bars.
+
+    Attributes:
+        depth: bars waiting.
+        limit: bars that may wait.
+        merged: second bars that lost themselves in another since the start.
+        refused: bars that did not fit since the start.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.depth = self.merged = self.refused = 0
+        self._waiting: list[BarBatch] = []
+
+    def put(self, batch: BarBatch) -> bool:
+        """Add `batch`; False, and nothing added, when it does not fit even after second bars have merged."""
+        if self.depth + batch.size > self.limit:
+            self._merge()
+        if self.depth + batch.size > self.limit:
+            self.refused += batch.size
+            return False
+        self._waiting.append(batch)
+        self.depth += batch.size
+        return True
+
+    def take(self) -> BarBatch:
+        """All that waits, as one batch; the inbox is empty afterwards."""
+        waiting, self._waiting, self.depth = self._waiting, [], 0
+        return concat(waiting)
+
+    def _merge(self) -> None:
+        before = self.depth
+        merged = coalesce(concat(self._waiting))
+        self._waiting, self.depth = [merged], merged.size
+        self.merged += before - merged.size
+
+
+def coalesce(batch: BarBatch) -> BarBatch:
+    """Merge the second bars of each symbol and minute; minute bars stay as they are.
+
+    The open is the first one's, the close the last one's (by start of the second), extremes and summed volume are
+    over all, vwap is weighted by volume, the rest is the last one's. Merged bars come first, minute bars after
+    them in their order; arrival is the earliest. Cost: O(n log n).
+    """
+    seconds = batch.take(batch.length_ms < MINUTE_MS)
+    if seconds.size == 0:
+        return batch
+    minute = seconds.start_ms // MINUTE_MS
+    order = np.lexsort((seconds.start_ms, minute, seconds.symbol))
+    seconds, minute = seconds.take(order), minute[order]
+    new = np.ones(seconds.size, np.bool_)
+    new[1:] = (seconds.symbol[1:] != seconds.symbol[:-1]) | (minute[1:] != minute[:-1])
+    first = np.flatnonzero(new)
+    last = np.append(first[1:], seconds.size) - 1
+    values = seconds.values[:, last].copy()
+    values[0] = seconds.values[0, first]
+    values[1] = np.maximum.reduceat(seconds.values[1], first)
+    values[2] = np.minimum.reduceat(seconds.values[2], first)
+    values[4] = np.add.reduceat(seconds.values[4], first)
+    values[5] = np.add.reduceat(seconds.values[5] * seconds.values[4], first) / values[4]
+    merged = BarBatch(
+        seconds.symbol[first],
+        seconds.start_ms[first],
+        seconds.length_ms[first],
+        np.minimum.reduceat(seconds.arrival_ms, first),
+        values,
+    )
+    back = np.argsort(order[first], kind="stable")
+    return concat([merged.take(back), batch.take(batch.length_ms >= MINUTE_MS)])

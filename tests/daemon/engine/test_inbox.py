@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import numpy as np
+
+from daemon.engine.inbox import Inbox, coalesce
+from streams.bars import MINUTE_MS, SECOND_MS, BarBatch, concat, empty
+
+M0 = 1_736_000_040_000 // MINUTE_MS * MINUTE_MS
+
+
+def bar(symbol: str, start_ms: int, length_ms: int = SECOND_MS, close: float = 10.0, volume: float = 100.0) -> BarBatch:
+    batch = empty(1)
+    batch.symbol[0] = symbol.encode()
+    batch.start_ms[0], batch.length_ms[0], batch.arrival_ms[0] = start_ms, length_ms, start_ms + length_ms
+    batch.values[:6, 0] = [close - 1, close + 1, close - 2, close, volume, close]
+    return batch
+
+
+def test_seconds_of_one_symbol_and_minute_merge_into_one_bar() -> None:
+    bars = [bar("A", M0 + i * 1000, close=10.0 + i, volume=100.0 * (i + 1)) for i in (1, 0, 2)]
+    merged = coalesce(concat([*bars, bar("B", M0), bar("A", M0 + MINUTE_MS)]))
+    assert merged.symbol.tolist() == [b"A", b"B", b"A"]
+    assert merged.values[:6, 0].tolist() == [9.0, 13.0, 8.0, 12.0, 600.0, (1000 + 2200 + 3600) / 600]
+    assert merged.start_ms[0] == M0
+
+
+def test_minute_bars_never_merge() -> None:
+    bars = concat([bar("A", M0, MINUTE_MS), bar("A", M0, MINUTE_MS), bar("A", M0 + MINUTE_MS, MINUTE_MS)])
+    assert coalesce(bars).size == 3
+
+
+def test_a_full_inbox_merges_seconds_and_counts_them() -> None:
+    inbox = Inbox(limit=4)
+    for second in range(10):
+        assert inbox.put(bar("A", M0 + second * 1000))
+    assert inbox.put(bar("A", M0, MINUTE_MS))
+    taken = inbox.take()
+    assert taken.values[4, taken.length_ms < MINUTE_MS].sum() == 1000
+    assert taken.size + inbox.merged == 11
+    assert inbox.depth == 0
+
+
+def test_minute_bars_that_do_not_fit_are_refused_and_what_waits_is_kept() -> None:
+    inbox = Inbox(limit=2)
+    assert inbox.put(bar("A", M0, MINUTE_MS))
+    assert inbox.put(bar("B", M0, MINUTE_MS))
+    assert not inbox.put(bar("C", M0, MINUTE_MS))
+    assert inbox.take().symbol.tolist() == [b"A", b"B"]
+    assert inbox.refused == 1
+
+
+def test_an_empty_inbox_gives_an_empty_batch() -> None:
+    assert Inbox(limit=2).take().size == 0
+
+
+def test_order_of_arrival_survives_a_merge() -> None:
+    names = ["C", "A", "B"]
+    merged = coalesce(concat([bar(name, M0 + i * 1000) for i in range(2) for name in names]))
+    assert merged.symbol.tolist() == [b"C", b"A", b"B"]
+    assert np.all(merged.values[4] == 200)

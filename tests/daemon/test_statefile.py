@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from daemon import statefile
+
+ARRAYS = {"frame/count": np.arange(5), "symbols": np.array([b"AAPL", b"BRK.B"], "S16"), "x": np.array([np.nan, 0.1])}
+
+
+def test_what_was_written_is_read_back_bit_for_bit(tmp_path: Path) -> None:
+    statefile.write(tmp_path / "state", ARRAYS)
+    back = statefile.read(tmp_path / "state")
+    assert back is not None
+    assert {name: array.tobytes() for name, array in back.items()} == {
+        name: array.tobytes() for name, array in ARRAYS.items()
+    }
+
+
+def test_no_file_is_no_state(tmp_path: Path) -> None:
+    assert statefile.read(tmp_path / "state") is None
+
+
+def test_a_state_cut_at_any_length_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    size = statefile.write(path, {"x": np.arange(3)})
+    whole = path.read_bytes()
+    for length in range(0, len(whole), max(1, size // 97)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(statefile.StateRefusedError):
+            statefile.read(path)
+
+
+def test_a_flipped_byte_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    statefile.write(path, {"x": np.arange(3)})
+    whole = bytearray(path.read_bytes())
+    for position in range(0, len(whole), 7):
+        flipped = whole.copy()
+        flipped[position] ^= 0xFF
+        path.write_bytes(flipped)
+        with pytest.raises(statefile.StateRefusedError):
+            statefile.read(path)
+
+
+def test_a_refused_state_is_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    path.write_bytes(b"garbage")
+    assert statefile.quarantine(path).name == "state.bad"
+    assert statefile.read(path) is None
