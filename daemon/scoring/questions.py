@@ -1,0 +1,279 @@
+"""Questions asked of the market, and their answers when market time has passed.
+
+A question is asked of a symbol at a closed minute m: will price move by more than `threshold_atr` ATR in
+either direction within `horizon_minutes`, that is, does any minute m+1 .. m+horizon have a high above
+``close + threshold * ATR`` or a low below ``close - threshold * ATR``? A silent minute moves nothing. What
+was known when it was asked (features, score, base rate) is frozen with it. At the close of minute m+horizon
+it is answered, and only then may anything learn from it.
+
+Pure. Columns of [rows, slots]: slot ``minute % (horizon + 1)`` holds the questions of one minute.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+
+import numpy as np
+
+from daemon.scoring.errors import StateError
+from streams.bars import MINUTE_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from streams.types import Flags, Floats, Longs, Symbols
+
+PHASES = 13
+"""Half hours of a regular session: the phases whose base rates differ."""
+
+_FREE = -1
+
+_Column = TypeVar("_Column", bound="NDArray[Any]")
+
+
+def phase_of(minutes_since_open: int) -> int:
+    """Phase of a regular session's minute, 0 to `PHASES` - 1."""
+    return min(max(minutes_since_open // 30, 0), PHASES - 1)
+
+
+class Lesson(NamedTuple):
+    """The answers that became known at the close of one market minute, symbols in lexical order.
+
+    Attributes:
+        minute_ms: start of the minute at whose close the answers are known.
+        asked_ms: start of the minute at whose close the questions were asked.
+        phase: of the session when asked, see `phase_of`.
+        base: base rate of that phase as it stood when asked.
+        rows: ``int64[n]``, row of each symbol.
+        features: ``float32[n, k]``, as they were when asked.
+        score: ``float64[n]``, as issued; NaN where no model had spoken.
+        answer: ``bool[n]``, True where price moved.
+    """
+
+    minute_ms: int
+    asked_ms: int
+    phase: int
+    base: float
+    rows: Longs
+    features: NDArray[np.float32]
+    score: Floats
+    answer: Flags
+
+
+class Questions:
+    """Pending questions of all symbols.
+
+    Args:
+        features: number of features k.
+        horizon_minutes: how long a question stays open.
+        threshold_atr: how far price has to move, in ATR at the time of asking.
+        capacity: rows to hold; grows by doubling.
+
+    Attributes:
+        lapsed: questions dropped because a minute of their window never closed here.
+    """
+
+    def __init__(
+        self, features: int, horizon_minutes: int = 15, threshold_atr: float = 4.0, capacity: int = 1024
+    ) -> None:
+        self._horizon, self._threshold = horizon_minutes, threshold_atr
+        slots = horizon_minutes + 1
+        self.lapsed = 0
+        self._minute_ms = np.full(slots, _FREE, np.int64)
+        self._closes = np.zeros(slots, np.int64)
+        self._phase = np.zeros(slots, np.int64)
+        self._base = np.zeros(slots)
+        self._upper = np.full((capacity, slots), np.nan)
+        self._lower = np.full((capacity, slots), np.nan)
+        self._score = np.full((capacity, slots), np.nan)
+        self._moved = np.zeros((capacity, slots), np.bool_)
+        self._features = np.zeros((capacity, slots, features), np.float32)
+        self._symbols: Symbols = np.zeros(0, "S16")
+        self._lexical: NDArray[np.intp] = np.zeros(0, np.intp)
+
+    @property
+    def pending(self) -> int:
+        """Questions that wait for their answer."""
+        return int(np.isfinite(self._upper).sum())
+
+    def reserve(self, capacity: int) -> None:
+        """Hold at least `capacity` rows."""
+        have = len(self._upper)
+        if capacity <= have:
+            return
+        more = max(capacity, 2 * have) - have
+        self._upper, self._lower, self._score = (
+            _grown(column, more, np.nan) for column in (self._upper, self._lower, self._score)
+        )
+        self._moved = _grown(self._moved, more, 0)
+        self._features = _grown(self._features, more, 0)
+
+    def ask(
+        self,
+        minute_ms: int,
+        rows: Longs,
+        features: Floats,
+        score: Floats,
+        close: Floats,
+        atr: Floats,
+        *,
+        phase: int,
+        base: float,
+    ) -> int:
+        """Ask the question of this minute, once a minute, of every row whose ATR is known and above zero.
+
+        Args:
+            minute_ms: start of the minute that has just closed.
+            rows: ``int64[n]``, unique; the caller leaves out what is not eligible (the horizon has to end
+                within the regular session).
+            features: ``float64[n, k]``, kept as float32; what float32 cannot hold becomes infinite, that is,
+                missing.
+            score: ``float64[n]``, the prediction as issued, NaN for none.
+            close: ``float64[n]``.
+            atr: ``float64[n]``, same unit as `close`.
+            phase: see `phase_of`.
+            base: base rate of the phase, as issued.
+
+        Returns:
+            The number of questions asked. Cost: O(n k).
+        """
+        self.reserve(int(rows.max(initial=-1)) + 1)
+        slot = self._slot(minute_ms)
+        self._lapse(slot)
+        reach = self._threshold * atr
+        able = (reach > 0) & np.isfinite(close + reach)
+        asked = rows[able]
+        self._minute_ms[slot], self._closes[slot], self._phase[slot], self._base[slot] = (
+            minute_ms,
+            0,
+            phase,
+            base,
+        )
+        self._upper[asked, slot] = (close + reach)[able]
+        self._lower[asked, slot] = (close - reach)[able]
+        self._score[asked, slot] = score[able]
+        self._moved[asked, slot] = False
+        with np.errstate(over="ignore"):
+            self._features[asked, slot] = features[able]
+        return len(asked)
+
+    def observe(self, minute_ms: int, rows: Longs, high: Floats, low: Floats) -> None:
+        """Let the bars of one minute move what is pending; a late bar counts as long as its window is open.
+
+        Args:
+            minute_ms: start of the bars' minute.
+            rows: ``int64[n]``, unique.
+            high: ``float64[n]``.
+            low: ``float64[n]``.
+        """
+        self.reserve(int(rows.max(initial=-1)) + 1)
+        age = minute_ms - self._minute_ms
+        within = (self._minute_ms != _FREE) & (age > 0) & (age <= self._horizon * MINUTE_MS)
+        beyond = (high[:, None] > self._upper[rows]) | (low[:, None] < self._lower[rows])
+        self._moved[rows] |= beyond & within
+
+    def answer(self, minute_ms: int, symbols: Symbols) -> Lesson | None:
+        """The answers that are known now that this minute has closed; call once for every minute, in order.
+
+        Args:
+            minute_ms: start of the minute that has just closed; its bars were observed.
+            symbols: ``S16[rows]``, the symbol of each row.
+
+        Returns:
+            None when no question was due. A question lapses, unanswered, when a minute of its window never
+            closed here. Cost: O(rows), and a sort whenever `symbols` have changed.
+        """
+        open_ = (self._minute_ms != _FREE) & (self._minute_ms < minute_ms)
+        self._closes[open_] += 1
+        for late in np.flatnonzero(open_ & (minute_ms - self._minute_ms > self._horizon * MINUTE_MS)):
+            self._lapse(int(late))
+        asked_ms = minute_ms - self._horizon * MINUTE_MS
+        slot = self._slot(asked_ms)
+        if self._minute_ms[slot] != asked_ms:
+            return None
+        if self._closes[slot] != self._horizon:
+            self._lapse(slot)
+            return None
+        lesson = self._lesson(minute_ms, slot, symbols)
+        self._free(slot)
+        return lesson if len(lesson.rows) else None
+
+    def zero(self, row: int) -> None:
+        """Forget the questions of a row that is about to be given to another symbol."""
+        if row < len(self._upper):
+            self._upper[row] = self._lower[row] = self._score[row] = np.nan
+            self._moved[row] = False
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """The whole state, copied; `load_arrays` continues bit for bit."""
+        state = {name: array.copy() for name, array in self._columns().items()}
+        return {**state, "lapsed": np.array([self.lapsed], np.int64)}
+
+    def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on where `to_arrays` left off; for a fresh instance of any capacity.
+
+        Raises:
+            StateError: arrays absent, or made for other features or another horizon; nothing was changed.
+        """
+        columns = self._columns()
+        for name, column in columns.items():
+            _check_fits(name, column, arrays.get(name))
+        if len({len(arrays[name]) for name in columns if columns[name].ndim > 1}) != 1:
+            raise StateError("questions have columns of different lengths")
+        self.reserve(len(arrays["upper"]))
+        for name, column in self._columns().items():
+            column[: len(arrays[name])] = arrays[name]
+        self.lapsed = int(arrays["lapsed"][0]) if "lapsed" in arrays else 0
+
+    def _columns(self) -> dict[str, NDArray[Any]]:
+        names = ("minute_ms", "closes", "phase", "base", "upper", "lower", "score", "moved", "features")
+        return {name: getattr(self, f"_{name}") for name in names}
+
+    def _slot(self, minute_ms: int) -> int:
+        return minute_ms // MINUTE_MS % len(self._minute_ms)
+
+    def _lesson(self, minute_ms: int, slot: int, symbols: Symbols) -> Lesson:
+        lexical = self._sorted(symbols)
+        rows = lexical[np.isfinite(self._upper[lexical, slot])]
+        return Lesson(
+            minute_ms,
+            int(self._minute_ms[slot]),
+            int(self._phase[slot]),
+            float(self._base[slot]),
+            rows,
+            self._features[rows, slot],
+            self._score[rows, slot],
+            self._moved[rows, slot],
+        )
+
+    def _sorted(self, symbols: Symbols) -> NDArray[np.intp]:
+        """Rows in lexical order of their symbols: the same batch whatever order symbols first appeared in."""
+        if not np.array_equal(symbols, self._symbols):
+            self._symbols = symbols.copy()
+            self._lexical = np.argsort(symbols, kind="stable")
+            self.reserve(len(symbols))
+        return self._lexical
+
+    def _lapse(self, slot: int) -> None:
+        self.lapsed += int(np.isfinite(self._upper[:, slot]).sum())
+        self._free(slot)
+
+    def _free(self, slot: int) -> None:
+        self._minute_ms[slot] = _FREE
+        self._upper[:, slot] = self._lower[:, slot] = self._score[:, slot] = np.nan
+        self._moved[:, slot] = False
+
+
+def _grown(column: _Column, more: int, fill: float) -> _Column:
+    added = np.full((more, *column.shape[1:]), fill, column.dtype)
+    return cast("_Column", np.concatenate([column, added]))
+
+
+def _check_fits(name: str, column: NDArray[Any], saved: NDArray[Any] | None) -> None:
+    per_row = column.ndim > 1
+    if saved is None or saved.dtype != column.dtype or saved.ndim != column.ndim:
+        raise StateError(f"questions need {name} as {column.dtype}[{column.ndim} axes]")
+    if saved.shape[per_row:] != column.shape[per_row:]:
+        raise StateError(f"questions keep {name} as {list(column.shape)}, saved was {list(saved.shape)}")
