@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import select
 from collections import deque
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
@@ -81,6 +81,14 @@ class Link:
         self._in_use: View | None = None
         self._deaths_in_a_row, self._last_death, self._start_at_s = 0, "", 0.0
         self.dropped = self.late = self.deaths = 0
+
+    def __enter__(self) -> Self:
+        """Itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Ends the learner's process, see `close`."""
+        self.close()
 
     @property
     def unlearned(self) -> int:

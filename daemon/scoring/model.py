@@ -108,7 +108,8 @@ class Model:
         known = present(features)
         table = pd.DataFrame(np.where(known, features, np.nan).astype(np.float64), columns=self._names)
         if len(table):
-            self.pipeline.learn_many(table, pd.Series(answer.astype(np.float64)))
+            with np.errstate(over="ignore", invalid="ignore"):  # what runs away is taken back below
+                self.pipeline.learn_many(table, pd.Series(answer.astype(np.float64)))
         refused = before.refused + int((~known & ~np.isnan(features)).sum())
         after = self._taken(View(minute_ms, before.lessons + 1, before.resets, refused, *before[4:]))
         if not after.sane():
