@@ -1,0 +1,124 @@
+"""The exchange's hours as arrays: what part of which trading day a moment lies in.
+
+Pure numpy: nothing here knows a calendar or a time zone. The opens and closes come in as UTC milliseconds
+(see `daemon.calendar`, which makes them once and keeps them on disk), and the rest of a trading day lies at
+fixed distances from them: no clock change falls between 04:00 and 20:00 New York time of a trading day.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from streams.bars import MINUTE_MS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from streams.types import Flags, Floats, Longs
+
+PRE_MS = 330 * MINUTE_MS
+"""The pre-market runs from 04:00 to the open at 09:30."""
+
+POST_MS = 240 * MINUTE_MS
+"""After hours end four hours after the close: at 20:00, on half days at 17:00."""
+
+FULL_DAY_MS = 390 * MINUTE_MS
+"""The regular session of a day that is not cut short."""
+
+NO_DAY = -1
+"""Where there is none: the day before the table begins, the anchor of closed hours."""
+
+
+class Phase(IntEnum):
+    """Part of a trading day; the codes are those of ``session`` in rules."""
+
+    CLOSED = -1
+    PRE = 0
+    REGULAR = 1
+    POST = 2
+
+
+PHASES = {int(phase): phase.name.lower() for phase in Phase}
+"""Names by code, as rules and alerts spell them."""
+
+
+class SessionTable:
+    """Trading days in order, and questions about moments.
+
+    Every question takes one moment or an array of them, milliseconds since the epoch, UTC, and answers in
+    the same shape at O(log days) a moment. Bounds belong to what begins there: at the open it is regular,
+    at the close after hours. Beyond the first and the last day of the table everything is closed.
+
+    Args:
+        open_ms: ``int64[days]``, opens of the regular sessions, ascending.
+        close_ms: ``int64[days]``, their closes.
+
+    Attributes:
+        open_ms, close_ms: as given.
+        pre_ms: ``int64[days]``, where the pre-market begins.
+        post_ms: ``int64[days]``, where after hours end.
+        early: ``bool[days]``, whether the session is cut short.
+
+    Raises:
+        ValueError: the sessions are no ascending, separate days.
+    """
+
+    def __init__(self, open_ms: Longs, close_ms: Longs) -> None:
+        self.open_ms = np.ascontiguousarray(open_ms, np.int64)
+        self.close_ms = np.ascontiguousarray(close_ms, np.int64)
+        self.pre_ms = self.open_ms - PRE_MS
+        self.post_ms = self.close_ms + POST_MS
+        self.early = self.close_ms - self.open_ms < FULL_DAY_MS
+        if not (self.open_ms.ndim == 1 and self.open_ms.size and self.open_ms.shape == self.close_ms.shape):
+            raise ValueError("sessions need one open and one close a day, and at least one day")
+        if (self.open_ms >= self.close_ms).any() or (self.post_ms[:-1] > self.pre_ms[1:]).any():
+            raise ValueError("sessions have to ascend and must not overlap")
+
+    @property
+    def size(self) -> int:
+        """Number of trading days."""
+        return len(self.open_ms)
+
+    @property
+    def end_ms(self) -> int:
+        """Where the last day's after hours end: nothing is known beyond."""
+        return int(self.post_ms[-1])
+
+    def day(self, ms: Longs | int) -> Longs:
+        """``int64``: index of the newest day whose pre-market has begun; `NO_DAY` before the first."""
+        return np.searchsorted(self.pre_ms, ms, side="right") - 1
+
+    def phase(self, ms: Longs | int) -> NDArray[np.int8]:
+        """``int8``: code of the `Phase`."""
+        day = self.day(ms)
+        passed = (ms >= self.open_ms[day]).astype(np.int8) + (ms >= self.close_ms[day])
+        outside = (day < 0) | (ms >= self.post_ms[day])
+        return np.where(outside, np.int8(Phase.CLOSED), passed)
+
+    def is_regular(self, ms: Longs | int) -> Flags:
+        """``bool``: within a regular session."""
+        return np.equal(self.phase(ms), Phase.REGULAR)
+
+    def minutes_since_open(self, ms: Longs | int) -> Floats:
+        """``float64``: minutes since the open of the regular session, 0 at the open.
+
+        NaN outside of that session, so that a rule on it holds in regular hours only.
+        """
+        since = (ms - self.open_ms[self.day(ms)]) / MINUTE_MS
+        return np.where(self.is_regular(ms), since, np.nan)
+
+    def anchor(self, ms: Longs | int) -> Longs:
+        """``int64``: what session-anchored indicators restart by.
+
+        One number for a day's pre-market, the next for its regular session and the hours after it; `NO_DAY`
+        where closed.
+        """
+        phase = self.phase(ms)
+        return np.where(phase == Phase.CLOSED, NO_DAY, 2 * self.day(ms) + (phase > Phase.PRE))
+
+    def close_of_day_ms(self, ms: Longs | int) -> Longs:
+        """``int64``: close of the regular session of the day that the moment belongs to; 0 where closed."""
+        return np.where(self.phase(ms) == Phase.CLOSED, 0, self.close_ms[self.day(ms)])
