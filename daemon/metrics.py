@@ -1,0 +1,246 @@
+"""Every metric of technic, declared in one place.
+
+Shells count events and observe durations directly; what the parts keep as plain numbers (a depth, a total) is
+read when somebody asks::
+
+    metrics = Metrics()
+    metrics.turn_seconds.observe(0.004)
+    metrics.inbox_bars.follow(lambda: inbox.depth)
+    metrics.engine_bars.follow(lambda: msgspec.structs.asdict(engine.counts))
+
+No global registry: a `Metrics` is handed to who needs it. ``docs/metrics.md`` lists all of them; a test
+keeps it so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import generate_latest
+
+from streams.bars import MINUTE_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from streams.polygon.messages import Decoded
+
+    Reading = float | Mapping[str, float]
+
+PREFIX = "technic_"
+
+LATENCY_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+STEP_S = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+"""Upper bounds of the histograms' buckets, seconds."""
+
+
+class Declared(NamedTuple):
+    """What a metric is: its full name, kind, label ("" for none) and meaning."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    label: str
+    help: str
+
+
+class Followed:
+    """A metric that is read where its number is kept, at each scrape; nothing is shown before `follow`."""
+
+    def __init__(self, declared: Declared) -> None:
+        self._declared = declared
+        self._read: Callable[[], Reading] = dict
+
+    def follow(self, read: Callable[[], Reading]) -> None:
+        """Read it by `read` from now on: a number, or numbers by label. Called on the event loop."""
+        self._read = read
+
+    def collect(self) -> Iterable[CounterMetricFamily | GaugeMetricFamily]:
+        """The registry's question."""
+        name, kind, label, meaning = self._declared
+        family = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
+        metric = family(name, meaning, labels=[label] if label else [])
+        reading = self._read()
+        for key, value in reading.items() if isinstance(reading, Mapping) else [("", reading)]:
+            metric.add_metric([key] if label else [], float(value))
+        yield metric
+
+
+class Metrics:
+    """All metrics, on a registry of their own, beside those of the process (memory, CPU, open files)."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.declared: list[Declared] = []
+        self._declare_feed()
+        self._declare_engine()
+        self._declare_alerts()
+        self._declare_model()
+        self._declare_service()
+        ProcessCollector(registry=self.registry)
+
+    def text(self) -> bytes:
+        """All of it in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    def decoded(self, frame: Decoded) -> None:
+        """Count what was in one frame."""
+        self.frames.inc()
+        minutes = int((frame.bars.length_ms >= MINUTE_MS).sum())
+        self.bars.labels("minute").inc(minutes)
+        self.bars.labels("second").inc(frame.bars.size - minutes)
+        for reason, reject in frame.rejects.items():
+            self.rejects.labels(reason).inc(reject.count)
+        for name, count in frame.unknown.items():
+            self.unknown_events.labels(name).inc(count)
+
+    def _declare_feed(self) -> None:
+        self.frames = self._counter("frames", "Frames read from the feed.")
+        self.bars = self._counter("bars", "Bars that keep every law, by length: second or minute.", "length")
+        self.rejects = self._counter("rejects", "Elements set aside because they break a law.", "reason")
+        self.unknown_events = self._counter("unknown_events", "Elements of a type that is not read.", "event")
+        self.reconnects = self._counter("reconnects", "Connections to the feed that were lost.")
+        self.overflows = self._counter(
+            "overflows", "Feeds dropped on purpose, because not even minute bars fitted into the inbox."
+        )
+        self.feed_state = self._followed("gauge", "feed_state", "1 for the state the feed is in.", "state")
+        self.feed_silence_seconds = self._followed(
+            "gauge", "feed_silence_seconds", "Time since the newest frame of the feed."
+        )
+        self.inbox_bars = self._followed("gauge", "inbox_bars", "Bars that wait for the engine.")
+        self.inbox_limit = self._followed("gauge", "inbox_limit", "Bars that may wait for the engine.")
+        self.bars_coalesced = self._followed(
+            "counter", "bars_coalesced", "Second bars that merged into another while the inbox was full."
+        )
+        self.bars_refused = self._followed("counter", "bars_refused", "Bars that did not fit into the inbox.")
+
+    def _declare_engine(self) -> None:
+        self.engine_bars = self._followed(
+            "counter",
+            "engine_bars",
+            "What became of bars in the engine: taken, stood in, late, repeated, revised and so on.",
+            "outcome",
+        )
+        self.minutes_closed = self._followed("counter", "minutes_closed", "Market minutes closed.")
+        self.closed_seconds = self._followed(
+            "gauge", "closed_seconds", "Start of the newest closed market minute, seconds since the epoch."
+        )
+        self.symbols = self._followed("gauge", "symbols", "Symbols in the table.")
+        self.symbols_limit = self._followed("gauge", "symbols_limit", "Symbols the table may hold.")
+        self.rules = self._followed("gauge", "rules", "Rules in force.")
+        self.turn_seconds = self._histogram("turn_seconds", "One turn of the engine that took bars.", STEP_S)
+        self.input_age_seconds = self._followed(
+            "gauge",
+            "input_age_seconds",
+            "Age of the oldest input that no turn has taken, 0 if there is none.",
+        )
+
+    def _declare_alerts(self) -> None:
+        self.alerts = self._counter("alerts", "Alerts raised.", "rule")
+        self.frame_to_outbox = self._histogram(
+            "frame_to_outbox_seconds", "From the oldest frame of a turn to its alerts on disk.", LATENCY_S
+        )
+        self.frame_to_alert = self._histogram(
+            "frame_to_alert_seconds",
+            "From a frame on the socket to its alert in the Redis stream.",
+            LATENCY_S,
+        )
+        self.outbox_pending = self._followed(
+            "gauge", "outbox_pending", "Alerts on disk that a sink has not delivered.", "sink"
+        )
+        self.outbox_age_seconds = self._followed(
+            "gauge", "outbox_age_seconds", "Age of the oldest alert a sink has not delivered.", "sink"
+        )
+        self.outbox_skipped = self._followed(
+            "counter", "outbox_skipped", "Alerts a sink was too far behind to be given.", "sink"
+        )
+        self.outbox_in_memory = self._followed(
+            "gauge", "outbox_in_memory", "Alerts in memory because the disk refuses them."
+        )
+        self.outbox_lost = self._followed(
+            "counter", "outbox_lost", "Alerts lost because the disk refused them for too long."
+        )
+        self.sink_state = self._followed(
+            "gauge",
+            "sink_state",
+            "1 for the state of the Redis sink: starting, live, away or refused.",
+            "state",
+        )
+        self.delivered = self._followed("counter", "delivered", "Alerts confirmed by a sink.", "sink")
+
+    def _declare_model(self) -> None:
+        self.lessons_waiting = self._followed(
+            "gauge", "lessons_waiting", "Market minutes of answers that the learner has not learned yet."
+        )
+        self.lessons_dropped = self._followed(
+            "counter", "lessons_dropped", "Market minutes of answers that were never learned."
+        )
+        self.views_late = self._followed(
+            "counter", "views_late", "Views of the model that had not come when they were due."
+        )
+        self.view_age_seconds = self._followed(
+            "gauge",
+            "view_age_seconds",
+            "Market time since the newest answer that the view in use has learned.",
+        )
+        self.learner_deaths = self._followed(
+            "counter", "learner_deaths", "Learner's processes that ended without being told to."
+        )
+        self.questions = self._followed("counter", "questions", "Questions answered and judged.")
+        self.model_quality = self._followed(
+            "gauge", "model_quality", "On predictions as issued: auc, log_loss, base_log_loss.", "measure"
+        )
+
+    def _declare_service(self) -> None:
+        self.task_restarts = self._counter("task_restarts", "Tasks started again after an error.", "task")
+        self.task_turn_seconds = self._followed(
+            "gauge",
+            "task_turn_seconds",
+            "Time since the last turn of a task that the watchdog looks at.",
+            "task",
+        )
+        self.ready = self._followed(
+            "gauge", "ready", "1 for each check of /readyz that passes, else 0.", "check"
+        )
+        self.reloads = self._counter(
+            "reloads", "Reloads of the configuration, by outcome: done or refused.", "outcome"
+        )
+        self.reload_failed = self._followed(
+            "gauge", "reload_failed", "1 while the last reload was refused and older rules are in force."
+        )
+        self.version = self._followed("gauge", "version", "1 for the version that runs.", "version")
+
+    def _counter(self, name: str, meaning: str, label: str = "") -> Counter:
+        declared = self._declaration("counter", f"{name}_total", meaning, label)
+        return Counter(declared.name, meaning, [label] if label else [], registry=self.registry)
+
+    def _histogram(self, name: str, meaning: str, buckets: tuple[float, ...]) -> Histogram:
+        declared = self._declaration("histogram", name, meaning)
+        return Histogram(declared.name, meaning, buckets=buckets, registry=self.registry)
+
+    def _followed(
+        self, kind: Literal["counter", "gauge"], name: str, meaning: str, label: str = ""
+    ) -> Followed:
+        followed = Followed(
+            self._declaration(kind, f"{name}_total" if kind == "counter" else name, meaning, label)
+        )
+        self.registry.register(followed)
+        return followed
+
+    def _declaration(
+        self, kind: Literal["counter", "gauge", "histogram"], name: str, meaning: str, label: str = ""
+    ) -> Declared:
+        declared = Declared(PREFIX + name, kind, label, meaning)
+        self.declared.append(declared)
+        return declared
+
+
+def table(declared: Iterable[Declared]) -> str:
+    """The metrics as a table in Markdown, as ``docs/metrics.md`` holds it."""
+    rows = [
+        f"| `{name}` | {kind} | {f'`{label}`' if label else ''} | {meaning} |"
+        for name, kind, label, meaning in declared
+    ]
+    return "\n".join(["| metric | kind | label | meaning |", "|---|---|---|---|", *rows])
