@@ -1,0 +1,69 @@
+"""Exponential moving average."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indicators.jit import kernel
+from indicators.ring import price
+from indicators.spec import SOURCE, Indicator, window
+
+if TYPE_CHECKING:
+    from indicators.types import Floats, Longs
+
+SEEN, EMA, WIDTH = range(3)
+
+
+@kernel
+def seeded_ema(before: float, value: float, seen: float, n: float) -> float:
+    """The next state of an average: the sum of values until n were seen, the average from then on.
+
+    Args:
+        before: its last state, 0 at first.
+        value: the new value.
+        seen: values before it.
+        n: length: the weight of a new value is 2 / (n + 1).
+    """
+    if seen >= n:
+        return before + (value - before) * (2.0 / (n + 1.0))
+    total = before + value
+    return total / n if seen + 1.0 == n else total
+
+
+@kernel
+def ema(
+    rows: Longs,
+    bars: Floats,
+    _time: Longs,
+    _ring: Floats,
+    _count: Longs,
+    state: Floats,
+    params: Floats,
+    out: Floats,
+    commit: bool,
+) -> None:
+    """One multiplication a bar."""
+    field, n = int(params[0]), params[1]
+    for i in range(rows.shape[0]):
+        row = rows[i]
+        seen = state[row, SEEN]
+        average = seeded_ema(state[row, EMA], price(bars, field, i), seen, n)
+        out[0, row] = average if seen >= n - 1.0 else np.nan
+        if commit:
+            state[row, SEEN] = seen + 1.0
+            state[row, EMA] = average
+
+
+INDICATOR = Indicator(
+    name="ema",
+    title="Exponential moving average",
+    formula="e += (x - e) * 2 / (n + 1), starting from the mean of the first n values",
+    inputs=("source",),
+    parameters=(SOURCE, window(20)),
+    outputs=("ema",),
+    kernel=ema,
+    width=lambda _source, _n: WIDTH,
+    warmup=lambda _source, n: (n,),
+)

@@ -1,0 +1,72 @@
+"""Moving average convergence/divergence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indicators.catalogue.ema import seeded_ema
+from indicators.jit import kernel
+from indicators.ring import price
+from indicators.spec import SOURCE, Indicator, window
+
+if TYPE_CHECKING:
+    from indicators.types import Floats, Longs
+
+SEEN, FAST, SLOW, SIGNAL, WIDTH = range(5)
+
+
+@kernel
+def macd(
+    rows: Longs,
+    bars: Floats,
+    _time: Longs,
+    _ring: Floats,
+    _count: Longs,
+    state: Floats,
+    params: Floats,
+    out: Floats,
+    commit: bool,
+) -> None:
+    """Three exponential averages; both averages of the source have their first value at the same bar."""
+    field, n_fast, n_slow, n_signal = int(params[0]), params[1], params[2], params[3]
+    for i in range(rows.shape[0]):
+        row = rows[i]
+        seen = state[row, SEEN]
+        value = price(bars, field, i)
+        late = seen - (n_slow - n_fast)
+        fast = seeded_ema(state[row, FAST], value, late, n_fast) if late >= 0.0 else 0.0
+        slow = seeded_ema(state[row, SLOW], value, seen, n_slow)
+        line, signal = np.nan, 0.0
+        lines = seen - (n_slow - 1.0)
+        if lines >= 0.0:
+            line = fast - slow
+            signal = seeded_ema(state[row, SIGNAL], line, lines, n_signal)
+        out[0, row] = line
+        out[1, row] = signal if lines >= n_signal - 1.0 else np.nan
+        out[2, row] = line - signal if lines >= n_signal - 1.0 else np.nan
+        if commit:
+            state[row, SEEN] = seen + 1.0
+            state[row, FAST] = fast
+            state[row, SLOW] = slow
+            state[row, SIGNAL] = signal
+
+
+INDICATOR = Indicator(
+    name="macd",
+    title="Moving average convergence/divergence",
+    formula="macd = ema(fast) - ema(slow), signal = ema of macd, histogram = macd - signal (Appel); the fast "
+    "average starts from the mean of the last `fast` of the first `slow` values",
+    inputs=("source",),
+    parameters=(SOURCE, window(12, "fast"), window(26, "slow"), window(9, "signal")),
+    outputs=("macd", "signal", "histogram"),
+    kernel=macd,
+    width=lambda _source, _fast, _slow, _signal: WIDTH,
+    warmup=lambda _source, _fast, slow, signal: (slow, slow + signal - 1, slow + signal - 1),
+    problem=lambda _source, fast, slow, _signal: (
+        None if fast < slow else f"fast ({fast}) must be shorter than slow ({slow})"
+    ),
+    differences="the line itself has a value as soon as it is known; TA-Lib holds it back until the signal "
+    "has one",
+)

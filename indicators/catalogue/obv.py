@@ -1,0 +1,57 @@
+"""On-balance volume."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from indicators.jit import kernel
+from indicators.ring import CLOSE, VOLUME
+from indicators.spec import Indicator
+from indicators.sums import shift
+
+if TYPE_CHECKING:
+    from indicators.types import Floats, Longs
+
+SEEN, LAST, SUM, REST, WIDTH = range(5)
+
+
+@kernel
+def obv(
+    rows: Longs,
+    bars: Floats,
+    _time: Longs,
+    _ring: Floats,
+    _count: Longs,
+    state: Floats,
+    _params: Floats,
+    out: Floats,
+    commit: bool,
+) -> None:
+    """A sum that never ends, in two doubles."""
+    for i in range(rows.shape[0]):
+        row = rows[i]
+        seen = state[row, SEEN]
+        close, last = bars[CLOSE, i], state[row, LAST]
+        rises = seen == 0.0 or close > last
+        signed = bars[VOLUME, i] if rises else (-bars[VOLUME, i] if close < last else 0.0)
+        total, rest = shift(state[row, SUM], state[row, REST], signed, 0.0)
+        out[0, row] = total
+        if commit:
+            state[row, SEEN] = seen + 1.0
+            state[row, LAST] = close
+            state[row, SUM] = total
+            state[row, REST] = rest
+
+
+INDICATOR = Indicator(
+    name="obv",
+    title="On-balance volume",
+    formula="sum of volume, positive where the close rose, negative where it fell, starting with the first "
+    "bar's volume (Granville 1963)",
+    inputs=("close", "volume"),
+    parameters=(),
+    outputs=("obv",),
+    kernel=obv,
+    width=lambda: WIDTH,
+    warmup=lambda: (1,),
+)

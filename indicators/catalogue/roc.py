@@ -1,0 +1,55 @@
+"""Rate of change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indicators.jit import kernel
+from indicators.ring import price
+from indicators.spec import SOURCE, Indicator, window
+
+if TYPE_CHECKING:
+    from indicators.types import Floats, Longs
+
+SEEN, WIDTH = range(2)
+
+
+@kernel
+def roc(
+    rows: Longs,
+    bars: Floats,
+    _time: Longs,
+    ring: Floats,
+    count: Longs,
+    state: Floats,
+    params: Floats,
+    out: Floats,
+    commit: bool,
+) -> None:
+    """All it needs stands in the ring."""
+    field, n, offset, mask = int(params[0]), int(params[1]), int(params[2]), int(params[3])
+    for i in range(rows.shape[0]):
+        row = rows[i]
+        seen = state[row, SEEN]
+        before = ring[row, offset + ((count[row] - n) & mask)] if seen >= n else 0.0
+        out[0, row] = 100.0 * (price(bars, field, i) / before - 1.0) if before != 0.0 else np.nan
+        if commit:
+            state[row, SEEN] = seen + 1.0
+
+
+INDICATOR = Indicator(
+    name="roc",
+    title="Rate of change",
+    formula="100 * (x / x[n] - 1), in percent",
+    inputs=("source",),
+    parameters=(SOURCE, window(10)),
+    outputs=("roc",),
+    kernel=roc,
+    width=lambda _source, _n: WIDTH,
+    warmup=lambda _source, n: (n + 1,),
+    reads=lambda source, n: {source: n},
+    undefined="the value n bars ago is 0",
+    differences="NaN where the value n bars ago is 0; TA-Lib says 0",
+)

@@ -1,0 +1,61 @@
+"""Relative volume."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indicators.jit import kernel
+from indicators.ring import VOLUME
+from indicators.spec import Indicator, window
+from indicators.sums import shift
+
+if TYPE_CHECKING:
+    from indicators.types import Floats, Longs
+
+SEEN, SUM, REST, IDLE, WIDTH = range(5)
+
+
+@kernel
+def rvol(
+    rows: Longs,
+    bars: Floats,
+    _time: Longs,
+    ring: Floats,
+    count: Longs,
+    state: Floats,
+    params: Floats,
+    out: Floats,
+    commit: bool,
+) -> None:
+    """The mean is that of the bars before, so that a burst does not measure itself."""
+    n, offset, mask = int(params[0]), int(params[1]), int(params[2])
+    for i in range(rows.shape[0]):
+        row = rows[i]
+        seen = state[row, SEEN]
+        volume, before = bars[VOLUME, i], state[row, SUM]
+        known = seen >= n and state[row, IDLE] < n and before > 0.0
+        out[0, row] = volume / before * n if known else np.nan
+        if commit:
+            leaves = ring[row, offset + ((count[row] - n) & mask)] if seen >= n else 0.0
+            total, rest = shift(before, state[row, REST], volume, leaves)
+            state[row, SEEN] = seen + 1.0
+            state[row, SUM] = total
+            state[row, REST] = rest
+            state[row, IDLE] = state[row, IDLE] + 1.0 if volume == 0.0 else 0.0
+
+
+INDICATOR = Indicator(
+    name="rvol",
+    title="Relative volume",
+    formula="volume / mean volume of the n bars before this one",
+    inputs=("volume",),
+    parameters=(window(20),),
+    outputs=("rvol",),
+    kernel=rvol,
+    width=lambda _n: WIDTH,
+    warmup=lambda n: (n + 1,),
+    reads=lambda n: {"volume": n},
+    undefined="no volume in the n bars before",
+)

@@ -1,0 +1,57 @@
+"""Simple moving average."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indicators.jit import kernel
+from indicators.ring import price
+from indicators.spec import SOURCE, Indicator, window
+from indicators.sums import shift
+
+if TYPE_CHECKING:
+    from indicators.types import Floats, Longs
+
+SEEN, SUM, REST, WIDTH = range(4)
+
+
+@kernel
+def sma(
+    rows: Longs,
+    bars: Floats,
+    _time: Longs,
+    ring: Floats,
+    count: Longs,
+    state: Floats,
+    params: Floats,
+    out: Floats,
+    commit: bool,
+) -> None:
+    """Sum of the window in two doubles, divided by n."""
+    field, n, offset, mask = int(params[0]), int(params[1]), int(params[2]), int(params[3])
+    for i in range(rows.shape[0]):
+        row = rows[i]
+        seen = state[row, SEEN]
+        leaves = ring[row, offset + ((count[row] - n) & mask)] if seen >= n else 0.0
+        total, rest = shift(state[row, SUM], state[row, REST], price(bars, field, i), leaves)
+        out[0, row] = total / n if seen >= n - 1 else np.nan
+        if commit:
+            state[row, SEEN] = seen + 1.0
+            state[row, SUM] = total
+            state[row, REST] = rest
+
+
+INDICATOR = Indicator(
+    name="sma",
+    title="Simple moving average",
+    formula="mean of the last n values",
+    inputs=("source",),
+    parameters=(SOURCE, window(20)),
+    outputs=("sma",),
+    kernel=sma,
+    width=lambda _source, _n: WIDTH,
+    warmup=lambda _source, n: (n,),
+    reads=lambda source, n: {source: n},
+)

@@ -1,0 +1,58 @@
+"""Z-score."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from indicators.jit import kernel
+from indicators.moments import COLUMNS, roll_moments
+from indicators.ring import price
+from indicators.spec import SOURCE, Indicator, window
+
+if TYPE_CHECKING:
+    from indicators.types import Floats, Longs
+
+SEEN, MOMENTS = range(2)
+WIDTH = MOMENTS + COLUMNS
+
+
+@kernel
+def zscore(
+    rows: Longs,
+    bars: Floats,
+    _time: Longs,
+    ring: Floats,
+    count: Longs,
+    state: Floats,
+    params: Floats,
+    out: Floats,
+    commit: bool,
+) -> None:
+    """Distance from the rolling mean in rolling deviations."""
+    field, n, offset, mask = int(params[0]), params[1], int(params[2]), int(params[3])
+    for i in range(rows.shape[0]):
+        row = rows[i]
+        seen = state[row, SEEN]
+        value = price(bars, field, i)
+        leaves = ring[row, offset + ((count[row] - int(n)) & mask)] if seen >= n else 0.0
+        mean, variance = roll_moments(state, row, MOMENTS, n, value, leaves, commit)
+        out[0, row] = (value - mean) / np.sqrt(variance) if seen >= n - 1.0 and variance > 0.0 else np.nan
+        if commit:
+            state[row, SEEN] = seen + 1.0
+
+
+INDICATOR = Indicator(
+    name="zscore",
+    title="Z-score",
+    formula="(x - mean) / population standard deviation, over the last n values, this one among them",
+    inputs=("source",),
+    parameters=(SOURCE, window(20, low=2)),
+    outputs=("zscore",),
+    kernel=zscore,
+    width=lambda _source, _n: WIDTH,
+    warmup=lambda _source, n: (n,),
+    reads=lambda source, n: {source: n},
+    undefined="all n values are equal",
+)
