@@ -1,0 +1,81 @@
+"""The one place that makes clients of Redis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as LostConnectionError
+
+from streams.redis.errors import RedisUrlError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+SCHEMES = ("redis", "rediss", "unix")
+DEADLINE_S = 2.0
+
+
+def connect(url: str, deadline_s: float = DEADLINE_S) -> Redis:
+    """A client that never retries and never reconnects, for one task at a time; close it when it fails.
+
+    The library would send a write again when its answer is lost, and so double it; and a connection that
+    quietly leads to another server, or to the same one emptied, would hide that entries are gone. So a client
+    lives as long as its one connection, and whoever uses it owns the retry.
+
+    Args:
+        url: ``redis://[user[:password]@]host[:port][/db]``, ``rediss://...`` (TLS, verified) or
+            ``unix:///path/to/socket[?db=n]``.
+        deadline_s: longest wait for the connection and for each reply.
+
+    Raises:
+        RedisUrlError: another scheme, or an option that is not known.
+    """
+    check_url(url)
+    return Redis.from_url(
+        url,
+        protocol=2,
+        retry=Retry(NoBackoff(), 0),
+        socket_timeout=deadline_s,
+        socket_connect_timeout=deadline_s,
+        max_connections=1,
+        redis_connect_func=_connect_once(),
+    )
+
+
+def check_url(url: str) -> None:
+    """Raise `RedisUrlError` if no client can be made of `url`; connects to nothing."""
+    try:
+        parts = urlsplit(url)
+        # making a connection, which connects to nothing yet, tells unknown options
+        usable = parts.scheme in SCHEMES and bool(parts.path if parts.scheme == "unix" else parts.hostname)
+        _ = parts.port
+        _ = usable and Redis.from_url(url).connection_pool.make_connection()  # type: ignore[no-untyped-call]
+    except (ValueError, TypeError):
+        usable = False
+    if not usable:
+        raise RedisUrlError(
+            "not a Redis URL: give redis://host:port/db, rediss://... or unix:///path/to/socket"
+        )
+
+
+def redacted(url: str) -> str:
+    """`url` for people: without user, password and options."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _connect_once() -> Callable[[Any], Awaitable[None]]:
+    met = False
+
+    async def greet(connection: Any) -> None:
+        nonlocal met
+        if met:
+            raise LostConnectionError("the connection was lost")
+        met = True
+        await connection.on_connect()
+
+    return greet
