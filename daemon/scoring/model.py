@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from river import base, linear_model, optim, utils
 
-from daemon.scoring.scaling import Moments, merge, present, scaled, unseen
+from daemon.scoring.scaling import EXTREME, Moments, merge, scaled, unseen
 from daemon.scoring.view import View, untaught
 
 if TYPE_CHECKING:
@@ -54,14 +54,18 @@ class ClippedScaler(base.MiniBatchTransformer):  # type: ignore[misc]
 
     def learn_many(self, X: pd.DataFrame) -> None:  # noqa: N803 (River's name)
         """Take n rows into the moments, as one step."""
-        self.moments = merge(self.moments, X.to_numpy())
+        self.moments = merge(self.moments, _rows(X))
 
     def transform_many(self, X: pd.DataFrame) -> pd.DataFrame:  # noqa: N803 (River's name)
         """Scale n rows."""
-        return pd.DataFrame(scaled(self.moments, X.to_numpy()), columns=X.columns)
+        return pd.DataFrame(scaled(self.moments, _rows(X)), columns=X.columns)
 
     def _row(self, x: dict[str, float]) -> Floats:
         return np.array([[x.get(name, np.nan) for name in self.features]], np.float64)
+
+
+def _rows(table: pd.DataFrame) -> Floats:
+    return np.ascontiguousarray(table.to_numpy(np.float64))
 
 
 class Model:
@@ -105,12 +109,11 @@ class Model:
             with `resets` one higher.
         """
         before = self.view
-        known = present(features)
-        table = pd.DataFrame(np.where(known, features, np.nan).astype(np.float64), columns=self._names)
+        table = pd.DataFrame(features.astype(np.float64), columns=self._names)
         if len(table):
             with np.errstate(over="ignore", invalid="ignore"):  # what runs away is taken back below
                 self.pipeline.learn_many(table, pd.Series(answer.astype(np.float64)))
-        refused = before.refused + int((~known & ~np.isnan(features)).sum())
+        refused = before.refused + int((np.abs(features) > EXTREME).sum())
         after = self._taken(View(minute_ms, before.lessons + 1, before.resets, refused, *before[4:]))
         if not after.sane():
             after = View(minute_ms, after.lessons, before.resets + 1, refused, *before[4:])

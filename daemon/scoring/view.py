@@ -7,16 +7,16 @@ what a snapshot keeps. Pure: numpy and one compiled loop.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from daemon.scoring.errors import StateError
 from daemon.scoring.scaling import CLIP, EXTREME, Moments, deviation, scaled, unseen
+from indicators.jit import kernel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -29,13 +29,6 @@ FAINT = -700.0
 
 MAX_WEIGHT = 100.0
 """A feature one deviation off its mean that moves the logit by more than this is no model of anything."""
-
-_Function = TypeVar("_Function", bound="Callable[..., None]")
-
-
-def _compiled(function: _Function) -> _Function:
-    """Machine code on first use, kept on disk."""
-    return cast("_Function", njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 class View(NamedTuple):
@@ -78,7 +71,7 @@ class View(NamedTuple):
 
     def contributions(self, features: Floats) -> Floats:
         """What each feature adds to the score's logit, ``float64[n, k]``; `intercept` is the rest."""
-        return self.weights * scaled(self.moments, features)
+        return self.weights * scaled(self.moments, np.ascontiguousarray(features))
 
     def sane(self) -> bool:
         """All numbers finite, no variance negative, no weight beyond `MAX_WEIGHT`."""
@@ -95,7 +88,7 @@ def untaught(features: int) -> View:
     return View(0, 0, 0, 0, 0.0, np.zeros(features), unseen(features))
 
 
-@_compiled
+@kernel
 def _probability(
     features: Floats, mean: Floats, slopes: Floats, bounds: Floats, intercept: float, score: Floats
 ) -> None:

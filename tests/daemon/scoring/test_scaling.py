@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -11,6 +11,7 @@ from daemon.scoring.scaling import CLIP, deviation, merge, scaled, unseen
 ANYTHING = hnp.arrays(np.float64, st.tuples(st.integers(1, 12), st.just(3)), elements=st.floats(width=64))
 
 
+@settings(deadline=None)  # the first example compiles
 @given(st.lists(ANYTHING, max_size=6))
 def test_no_batch_of_numbers_whatever_spoils_the_moments(batches: list[np.ndarray]) -> None:
     moments = unseen(3)
