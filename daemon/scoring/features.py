@@ -4,6 +4,8 @@ Every length is in units of the ATR that the question is asked in, every volume 
 at 5 dollars and one at 5,000 look alike. Bounds keep one wild print from moving a mean. On the real minutes
 of January 2025 the first group carries most: how today's ATR compares with its own past, and the time of the
 session.
+
+Long averages are exponential: they keep one number a symbol where a window of 390 bars keeps 512 bars.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ PLACE = (
 VOLUME = (
     "log(clip(volume / sma(volume, 20), 0.01, 100))",
     "log(clip(sma(volume, 5) / sma(volume, 60), 0.01, 100))",
-    "log(clip(sma(volume, 20) / sma(volume, 390), 0.01, 100))",
+    "log(clip(sma(volume, 20) / ema(volume, 390), 0.01, 100))",
 )
 TIME_OF_SESSION = (
     "1 / (1 + clip(minutes_since_open, 0, 390) / 8)",

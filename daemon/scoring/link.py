@@ -68,9 +68,7 @@ class Link:
         deaths: learners that ended without being told to.
     """
 
-    def __init__(
-        self, features: Sequence[str], clock: Clock, patience_s: float = 0.0, backlog: int = BACKLOG
-    ) -> None:
+    def __init__(self, features: Sequence[str], clock: Clock, patience_s: float = 0.0, backlog: int = BACKLOG) -> None:
         self._features = tuple(features)
         self._clock, self._patience_s, self._backlog = clock, patience_s, backlog
         self._child: Child | None = None

@@ -124,6 +124,4 @@ class Model:
     def _taken(self, view: View) -> View:
         """`view` with the pipeline's present numbers; moments are replaced, never changed: no copy."""
         weights = np.array([self._regression.weights.get(name, 0.0) for name in self._names])
-        return view._replace(
-            intercept=float(self._regression.intercept), weights=weights, moments=self._scaler.moments
-        )
+        return view._replace(intercept=float(self._regression.intercept), weights=weights, moments=self._scaler.moments)

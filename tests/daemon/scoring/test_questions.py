@@ -63,9 +63,7 @@ def test_an_answer_is_known_at_the_close_of_the_last_minute_and_not_before() -> 
         (16, 110.0, 90.0, False),
     ],
 )
-def test_price_has_to_pass_the_threshold_within_the_window(
-    minute: int, high: float, low: float, moved: bool
-) -> None:
+def test_price_has_to_pass_the_threshold_within_the_window(minute: int, high: float, low: float, moved: bool) -> None:
     questions = Questions(2)
     ask(questions, 0, [0])
     lesson = None
@@ -96,15 +94,11 @@ def test_answers_equal_those_of_a_slow_twin_on_random_bars() -> None:
             assert set(lesson.rows) == set(np.flatnonzero(traded[asked]))
             answered += 1
         features = np.zeros((len(here), 2))
-        questions.ask(
-            at(m), here, features, features[:, 0], close[m, here], np.ones(len(here)), phase=0, base=0.5
-        )
+        questions.ask(at(m), here, features, features[:, 0], close[m, here], np.ones(len(here)), phase=0, base=0.5)
     assert answered > 40
 
 
-def twin(
-    close: np.ndarray, high: np.ndarray, low: np.ndarray, traded: np.ndarray, asked: int, row: int
-) -> bool:
+def twin(close: np.ndarray, high: np.ndarray, low: np.ndarray, traded: np.ndarray, asked: int, row: int) -> bool:
     return any(
         traded[m, row] and (high[m, row] > close[asked, row] + 4 or low[m, row] < close[asked, row] - 4)
         for m in range(asked + 1, asked + 16)
@@ -114,9 +108,7 @@ def twin(
 def test_no_question_without_a_known_atr_above_zero() -> None:
     questions = Questions(1)
     atr = np.array([np.nan, 0.0, np.inf, 1.0])
-    asked = questions.ask(
-        at(0), np.arange(4), np.zeros((4, 1)), np.zeros(4), np.full(4, 50.0), atr, phase=0, base=0.5
-    )
+    asked = questions.ask(at(0), np.arange(4), np.zeros((4, 1)), np.zeros(4), np.full(4, 50.0), atr, phase=0, base=0.5)
     assert asked == 1
     lesson = closes(questions, 1, 15)[-1]
     assert lesson is not None

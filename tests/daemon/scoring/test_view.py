@@ -46,9 +46,7 @@ def test_scores_equal_rivers_own_on_real_minutes(data_file: Callable[[str], Path
     model = Model(names)
     for batch in np.array_split(features[:4000], 100):
         view = model.learn(0, batch, batch[:, 0] > 0)
-    assert view.score(features[4000:4500]) == pytest.approx(
-        rivers_own(model, names, features[4000:4500]), abs=1e-9
-    )
+    assert view.score(features[4000:4500]) == pytest.approx(rivers_own(model, names, features[4000:4500]), abs=1e-9)
 
 
 def test_a_model_that_has_learned_nothing_scores_one_half() -> None:
