@@ -62,6 +62,10 @@ class Alert(msgspec.Struct, frozen=True):
     times: Times
     v: int = SCHEMA
 
+    def at(self, scored_ms: int) -> Alert:
+        """The same alert with the wall clock of the engine's decision."""
+        return msgspec.structs.replace(self, times=msgspec.structs.replace(self.times, scored_ms=scored_ms))
+
     def json(self) -> bytes:
         """The alert as one JSON object."""
         return msgspec.json.encode(self)

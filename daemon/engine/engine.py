@@ -1,0 +1,415 @@
+"""Bars in, alerts out: the one path that live and replay share.
+
+No await, no clock, no I/O. What the engine needs from outside (a model's view) comes through a port, `Teacher`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import msgspec
+import numpy as np
+
+from daemon.engine.alerts import Alert, Times, known
+from daemon.engine.barrier import Barrier
+from daemon.engine.episodes import Episodes, alert_id
+from daemon.engine.evaluate import Context, Evaluator
+from daemon.engine.sessions import PHASES
+from daemon.scoring import view as views
+from daemon.scoring.judge import Judge
+from daemon.scoring.questions import Questions, phase_of
+from indicators import CATALOGUE, Frame, SymbolTable
+from indicators.forming import Forming
+from streams.bars import MINUTE_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from daemon.engine.plan import Plan
+    from daemon.engine.sessions import SessionTable
+    from daemon.scoring.questions import Lesson
+    from daemon.scoring.view import View
+    from streams.bars import BarBatch
+    from streams.types import Floats, Longs
+
+ATR = ("atr", (14,))
+"""What the question is asked in; always computed."""
+
+VIEW_DELAY_MS = 2 * MINUTE_MS
+"""A view that knows the answers up to minute m comes into use at the close of minute m + 2."""
+
+
+class Teacher(Protocol):
+    """The learner as the engine sees it."""
+
+    def teach(self, lesson: Lesson) -> None:
+        """Hand over the answers of one market minute."""
+
+    def view(self, minute_ms: int) -> View | None:
+        """The newest view that has learned no answer later than `minute_ms`, None before the first."""
+
+
+class _Part(Protocol):
+    def to_arrays(self) -> dict[str, NDArray[Any]]: ...
+
+    def load_arrays(self, arrays: dict[str, NDArray[Any]]) -> object: ...
+
+
+class Settings(NamedTuple):
+    """What an engine is built with; see the configuration's sections ``engine`` and ``model``."""
+
+    grace_ms: int = 5_000
+    max_symbols: int = 16_384
+    horizon_minutes: int = 15
+    threshold_atr: float = 4.0
+    extended_hours: bool = True
+
+
+class Counts(msgspec.Struct):
+    """What happened to the bars so far. Every bar that is not taken is counted with its reason.
+
+    Attributes:
+        bars: bars that entered indicator state (minute bars and stand-ins).
+        seconds: second bars taken into forming minutes.
+        stood_in: minutes closed from second bars because no minute bar had come.
+        late: bars taken after the market's minute had closed.
+        repeated: bars left out because the same bar was taken before.
+        revised: bars left out that would correct one taken before.
+        outdated: bars left out because a newer one of the symbol was taken before.
+        excess: bars left out because the symbol table is full.
+        off_hours: bars left out because they lie outside the hours that are watched.
+        minutes: market minutes closed.
+    """
+
+    bars: int = 0
+    seconds: int = 0
+    stood_in: int = 0
+    late: int = 0
+    repeated: int = 0
+    revised: int = 0
+    outdated: int = 0
+    excess: int = 0
+    off_hours: int = 0
+    minutes: int = 0
+
+
+class _Moment(NamedTuple):
+    """Bars of one start, closed or forming, one a row."""
+
+    rows: Longs
+    start_ms: int
+    anchor: int
+    arrival_ms: Longs
+    context: Context
+
+    def columns(self) -> tuple[Longs, Longs, Floats, Longs]:
+        """As a frame takes them."""
+        size = len(self.rows)
+        return self.rows, np.full(size, self.start_ms), self.context.bars, np.full(size, self.anchor)
+
+
+class Engine:
+    """Owns every array: symbols, bars, indicators, look-back, episodes, questions.
+
+    Args:
+        plan: rules and features, compiled together.
+        sessions: the exchange's calendar.
+        teacher: where questions are answered to, where views come from.
+        settings: see `Settings`.
+
+    Attributes:
+        counts: what happened to the bars so far.
+        judge: how good the score has been, on predictions as issued.
+        view: the compiled model in use, None before the first.
+    """
+
+    def __init__(self, plan: Plan, sessions: SessionTable, teacher: Teacher, settings: Settings) -> None:
+        self._sessions, self._teacher, self._settings = sessions, teacher, settings
+        self.symbols = SymbolTable(max_symbols=settings.max_symbols)
+        self._forming = Forming()
+        self._questions = Questions(len(plan.features), settings.horizon_minutes, settings.threshold_atr)
+        self.barrier = Barrier(settings.grace_ms, settings.horizon_minutes + 1)
+        self.judge = Judge()
+        self.counts = Counts()
+        self.view: View | None = None
+        self._alerts: list[Alert] = []
+        self._last = np.zeros(0, np.intp)
+        self._features = np.zeros((0, len(plan.features)))
+        self._scores = np.zeros(0)
+        self._use(plan)
+        self._reserve()
+
+    def step(self, batch: BarBatch) -> list[Alert]:
+        """Take bars in order of arrival; minutes of the market close between them where their time has come.
+
+        Args:
+            batch: any mixture of symbols, minutes, and second and minute bars.
+
+        Returns:
+            The alerts, ordered by the bar that caused them, then by rule. Cost: O(bars) and, per minute closed,
+            O(symbols).
+        """
+        rows = self.symbols.rows(batch.symbol)
+        self._reserve()
+        ends_ms = batch.start_ms + batch.length_ms
+        minutes_ms = batch.start_ms // MINUTE_MS * MINUTE_MS
+        for part in self.barrier.segments(np.maximum(batch.arrival_ms, ends_ms), minutes_ms):
+            if isinstance(part, slice):
+                self._take(batch.take(part), rows[part])
+            else:
+                self._close_minute(part)
+        return self._flush()
+
+    def advance(self, now_ms: int) -> list[Alert]:
+        """Let market time reach `now_ms` without a bar: minutes that are due close."""
+        for minute_ms in self.barrier.advance(now_ms):
+            self._close_minute(minute_ms)
+        return self._flush()
+
+    def reload(self, plan: Plan) -> None:
+        """Exchange the rules between two steps. What both plans name goes on warm; the rest warms up.
+
+        Args:
+            plan: has the features of the present one.
+
+        Raises:
+            ValueError: the features differ; they belong to the learned model and need a restart.
+        """
+        if plan.features != self._plan.features:
+            raise ValueError("features cannot change while the engine runs")
+        kept = {name: part.to_arrays() for name, part in self._rule_state().items()}
+        self._use(plan)
+        for name, part in self._rule_state().items():
+            part.load_arrays(kept[name])
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """The whole state as plain arrays by ``part/name``; views that are good until the next step."""
+        arrays = {
+            f"{name}/{key}": array for name, part in self._parts().items() for key, array in part.to_arrays().items()
+        }
+        counts = np.array(msgspec.structs.astuple(self.counts), np.int64)
+        view = {} if self.view is None else views.to_arrays([self.view], len(self._plan.features))
+        return {
+            **arrays,
+            **{f"view/{key}": array for key, array in view.items()},
+            **{f"symbols/{key}": array for key, array in self.symbols.to_arrays().items()},
+            "engine/barrier": self.barrier.to_array(),
+            "engine/counts": counts,
+            "engine/features": self._features,
+            "engine/scores": self._scores,
+        }
+
+    def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on where `to_arrays` left off, bit for bit, before the first step.
+
+        Raises:
+            Exception: arrays are missing or do not fit; the engine is then of no use and another has to be made.
+        """
+        self.symbols = SymbolTable.from_arrays(_part(arrays, "symbols"), self._settings.max_symbols)
+        for name, part in self._parts().items():
+            part.load_arrays(_part(arrays, name))
+        self._reserve()
+        self._features[: len(arrays["engine/features"])] = arrays["engine/features"]
+        self._scores[: len(arrays["engine/scores"])] = arrays["engine/scores"]
+        self.barrier.load_array(arrays["engine/barrier"])
+        self.counts = Counts(*arrays["engine/counts"].tolist())
+        saved = _part(arrays, "view")
+        self.view = views.from_arrays(saved, len(self._plan.features))[0] if saved else None
+
+    def _rule_state(self) -> dict[str, _Part]:
+        return {"frame": self._frame, "evaluator": self._evaluator, "episodes": self._episodes}
+
+    def _parts(self) -> dict[str, _Part]:
+        rest = {"forming": self._forming, "questions": self._questions, "judge": self.judge}
+        return {**self._rule_state(), **rest}
+
+    def _take(self, batch: BarBatch, rows: Longs) -> None:
+        """Bars between two closes, in order of their end; at the same end seconds come before minutes."""
+        kept = rows >= 0
+        self.counts.excess += len(rows) - int(kept.sum())
+        order = batch.start_ms + batch.length_ms
+        order = order * 2 + (batch.length_ms >= MINUTE_MS)
+        for key in np.unique(order):
+            chosen = np.flatnonzero((order == key) & kept)
+            if len(chosen):
+                chosen = self._once(rows, chosen)
+                take = self._take_minutes if key % 2 else self._take_seconds
+                take(batch.take(chosen), rows[chosen])
+
+    def _once(self, rows: Longs, chosen: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Of several equal bars of one row in one batch, the last: the vendor's correction replaces."""
+        self._last[rows[chosen]] = chosen
+        once = chosen[self._last[rows[chosen]] == chosen]
+        self.counts.repeated += len(chosen) - len(once)
+        return once
+
+    def _take_minutes(self, batch: BarBatch, rows: Longs) -> None:
+        start_ms = int(batch.start_ms[0])
+        last_ms = self._frame.last_start[rows]
+        new = last_ms < start_ms
+        if not new.all():
+            self._count_old(batch, rows, last_ms, start_ms)
+            batch, rows = batch.take(new), rows[new]
+        if len(rows):
+            self.counts.late += len(rows) * (start_ms <= self.barrier.closed_ms)
+            self._forming.discard(rows, start_ms)
+            self._close_bars(rows, start_ms, batch.values[:6], batch.arrival_ms)
+
+    def _count_old(self, batch: BarBatch, rows: Longs, last_ms: Longs, start_ms: int) -> None:
+        same = last_ms == start_ms
+        close = self._frame.bar("close", rows, 0)
+        volume = self._frame.bar("volume", rows, 0)
+        repeated = same & (close == batch.values[3]) & (volume == batch.values[4])
+        self.counts.repeated += int(repeated.sum())
+        self.counts.revised += int((same & ~repeated).sum())
+        self.counts.outdated += int((last_ms > start_ms).sum())
+
+    def _take_seconds(self, batch: BarBatch, rows: Longs) -> None:
+        minute_ms = int(batch.start_ms[0]) // MINUTE_MS * MINUTE_MS
+        open_ = (self._frame.last_start[rows] < minute_ms) & (minute_ms > self.barrier.closed_ms)
+        fresh = np.zeros(len(rows), np.bool_)
+        fresh[open_] = self._forming.add(rows[open_], batch.start_ms[open_], batch.values[:6, open_])
+        self.counts.seconds += int(fresh.sum())
+        self.counts.outdated += int((~open_).sum())
+        self.counts.repeated += int((open_ & ~fresh).sum())
+        if self._plan.has_tick:
+            seen = fresh & ~self._forming.waits(rows, minute_ms)
+            self._peek(rows[seen], minute_ms, batch.arrival_ms[seen])
+
+    def _peek(self, rows: Longs, minute_ms: int, arrival_ms: Longs) -> None:
+        """Rules with ``evaluate = "tick"`` on the forming bar; closed state stays as it is."""
+        if len(rows):
+            now = self._moment(rows, minute_ms, self._forming.bars(rows, minute_ms), arrival_ms)
+            self._frame.peek(*now.columns())
+            _, score = self._score(now, peek=True)
+            self._fire(now, score, tick=True)
+
+    def _close_bars(self, rows: Longs, start_ms: int, bars: Floats, arrival_ms: Longs) -> None:
+        """One closed minute bar for each of `rows`: state, score, rules."""
+        self.counts.bars += len(rows)
+        now = self._moment(rows, start_ms, bars, arrival_ms)
+        self._frame.update(*now.columns())
+        features, score = self._score(now, peek=False)
+        self._features[rows], self._scores[rows] = features, score
+        self._fire(now, score, tick=False)
+        self._evaluator.commit(rows, now.context, score)
+
+    def _score(self, now: _Moment, *, peek: bool) -> tuple[Floats, Floats]:
+        features = self._evaluator.features(now.rows, now.context, peek=peek)
+        return features, np.full(len(now.rows), np.nan) if self.view is None else self.view.score(features)
+
+    def _close_minute(self, minute_ms: int) -> None:
+        """The barrier: stand-ins, answers, the next view, new questions."""
+        self.counts.minutes += 1
+        self._stand_in(minute_ms)
+        rows = np.flatnonzero(self._frame.last_start[: len(self.symbols)] == minute_ms)
+        self._learn(minute_ms, rows)
+        self._ask(minute_ms, rows)
+
+    def _stand_in(self, minute_ms: int) -> None:
+        """Forming minutes close where no minute bar has come."""
+        rows = self._forming.rows(minute_ms)
+        rows = rows[self._frame.last_start[rows] < minute_ms]
+        if len(rows):
+            self.counts.stood_in += len(rows)
+            bars = self._forming.bars(rows, minute_ms)
+            self._forming.discard(rows, minute_ms)
+            self._close_bars(rows, minute_ms, bars, np.full(len(rows), self.barrier.now_ms))
+
+    def _learn(self, minute_ms: int, rows: Longs) -> None:
+        """Answers that are known now go to the learner; its view of two minutes ago comes into use."""
+        self._questions.observe(minute_ms, rows, self._frame.bar("high", rows), self._frame.bar("low", rows))
+        lesson = self._questions.answer(minute_ms, self.symbols.symbols)
+        if lesson is not None:
+            self.judge.add(lesson)
+            self._teacher.teach(lesson)
+        self.view = self._teacher.view(minute_ms - VIEW_DELAY_MS) or self.view
+
+    def _ask(self, minute_ms: int, rows: Longs) -> None:
+        """New questions, in regular hours, where their horizon ends before the close."""
+        horizon_ms = self._settings.horizon_minutes * MINUTE_MS
+        if len(rows) and self._sessions.is_regular(np.array([minute_ms, minute_ms + horizon_ms])).all():
+            since_open = self._sessions.minutes_since_open(minute_ms)
+            phase = phase_of(int(since_open))
+            self._questions.ask(
+                minute_ms,
+                rows,
+                self._features[rows],
+                self._scores[rows],
+                self._frame.bar("close", rows),
+                self._frame.out[self._atr, rows],
+                phase=phase,
+                base=self.judge.base(phase),
+            )
+
+    def _fire(self, now: _Moment, score: Floats, *, tick: bool) -> None:
+        """Rules and episodes; what they let through waits in `_alerts` until the step ends."""
+        held = self._evaluator.conditions(now.rows, now.context, score, peek=tick)
+        rules, positions = self._episodes.step(held, now.rows, now.start_ms, tick=tick)
+        for rule, position in zip(rules.tolist(), positions.tolist(), strict=True):
+            self._alerts.append(self._alert(rule, position, now, score, tick=tick))
+
+    def _alert(self, number: int, position: int, now: _Moment, score: Floats, *, tick: bool) -> Alert:
+        rule = self._plan.rules[number]
+        row = int(now.rows[position])
+        symbol = bytes(self.symbols.symbols[row])
+        seen = self._evaluator.explain(number, np.array([position]), now.rows, now.context, score, peek=tick)
+        bar = now.context.bars[:, position]
+        return Alert(
+            id=alert_id(rule.name, rule.version, symbol, now.start_ms),
+            rule=rule.name,
+            rule_version=rule.version,
+            symbol=symbol.decode(),
+            session=PHASES[int(now.context.phase)],
+            timeframe="1m",
+            severity=rule.severity,
+            evaluate=rule.evaluate,
+            bar_start_ms=now.start_ms,
+            price=float(bar[3]),
+            volume=float(bar[4]),
+            score=known(score[position]),
+            values={text: known(value[0]) for text, value in seen.items()},
+            coverage="covered" if self._frame.count[row] >= self._plan.warmup else "warming",
+            late=now.start_ms <= self.barrier.closed_ms,
+            times=Times(now.start_ms + MINUTE_MS, int(now.arrival_ms[position])),
+        )
+
+    def _moment(self, rows: Longs, start_ms: int, bars: Floats, arrival_ms: Longs) -> _Moment:
+        context = Context(
+            bars,
+            float(self._sessions.minutes_since_open(start_ms)),
+            int(self._sessions.phase(start_ms)),
+        )
+        return _Moment(rows, start_ms, int(self._sessions.anchor(start_ms)), arrival_ms, context)
+
+    def _flush(self) -> list[Alert]:
+        alerts, self._alerts = self._alerts, []
+        return alerts
+
+    def _use(self, plan: Plan) -> None:
+        """Work by `plan` from now on, with fresh state for what it names."""
+        self._plan = plan
+        atr = CATALOGUE.spec(ATR[0], ATR[1])
+        self._frame = Frame((*plan.specs, atr), max(len(self._last), 1024))
+        self._evaluator = Evaluator(plan, self._frame)
+        self._episodes = Episodes(plan.rules, self._frame.capacity)
+        self._atr = self._frame.column(atr.key, atr.outputs[0])
+
+    def _reserve(self) -> None:
+        """Every array has a row for every symbol."""
+        self._frame.reserve(len(self.symbols))
+        capacity = self._frame.capacity
+        if capacity > len(self._last):
+            self._forming.reserve(capacity)
+            self._episodes.reserve(capacity)
+            more = capacity - len(self._last)
+            self._last = np.zeros(capacity, np.intp)
+            self._features = np.pad(self._features, ((0, more), (0, 0)), constant_values=np.nan)
+            self._scores = np.pad(self._scores, (0, more), constant_values=np.nan)
+
+
+def _part(arrays: Mapping[str, NDArray[Any]], name: str) -> dict[str, NDArray[Any]]:
+    """What was saved under ``name/``."""
+    return {key.removeprefix(f"{name}/"): array for key, array in arrays.items() if key.startswith(f"{name}/")}

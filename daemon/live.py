@@ -1,0 +1,163 @@
+"""From a frame on the socket to an alert on disk.
+
+The socket's reader calls `Live.receive`, which decodes into the inbox and never waits for the engine. Turns of the
+engine run in a thread of their own, one at a time: a turn takes all that waits, steps, and commits the alerts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from streams.bars import MINUTE_MS
+from streams.outbox import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from daemon.engine.alerts import Alert
+    from daemon.engine.engine import Engine
+    from daemon.engine.inbox import Inbox
+    from daemon.metrics import Metrics
+    from streams.bars import BarBatch
+    from streams.memoryring import MemoryRing
+    from streams.outbox import Stored
+    from streams.polygon.codec import Codec
+    from streams.types import Clock
+
+log = structlog.get_logger()
+
+TURN_S = 0.1
+"""The engine turns at least this often, so that minutes close while the market is silent."""
+
+FUTURE_MS = 2 * MINUTE_MS
+"""A bar that ends this much after its arrival is not believed: it would close every minute before its own."""
+
+
+class Market(Protocol):
+    """The exchange's time."""
+
+    def now_ms(self) -> int | None:
+        """Market time up to which all bars have been handed over, None while that is not known."""
+
+
+class Live:
+    """Decodes, queues, and turns the engine.
+
+    Args:
+        codec: takes frames apart.
+        inbox: where bars wait, bounded.
+        engine: bars in, alerts out.
+        ring: the outbox, with memory behind it for a disk that refuses.
+        market: the exchange's time.
+        clock: the machine's.
+        metrics: what is counted.
+        lossless: market time comes from the bars alone, and the reader waits while the inbox is full.
+        overflow: called when not even minute bars fit: drops the feed on purpose.
+        stored: called with the alerts newly on disk, on the event loop.
+    """
+
+    def __init__(
+        self,
+        codec: Codec,
+        inbox: Inbox,
+        engine: Engine,
+        ring: MemoryRing,
+        *,
+        market: Market,
+        clock: Clock,
+        metrics: Metrics,
+        lossless: bool,
+        overflow: Callable[[], None],
+        stored: Callable[[Sequence[Stored]], None],
+    ) -> None:
+        self._codec, self._inbox, self._engine, self._ring = codec, inbox, engine, ring
+        self._market, self._clock, self._metrics = market, clock, metrics
+        self._lossless, self._overflow, self._stored = lossless, overflow, stored
+        self._wake, self._room = asyncio.Event(), asyncio.Event()
+        self._oldest_s: float | None = None
+        self.turned_s = clock.monotonic_s()
+
+    @property
+    def waiting_s(self) -> float:
+        """Age of the oldest input that no turn has taken yet, 0 if there is none."""
+        return 0.0 if self._oldest_s is None else self._clock.monotonic_s() - self._oldest_s
+
+    def receive(self, frame: bytes, arrival_ms: int) -> None:
+        """Decode one frame into the inbox; never waits.
+
+        Args:
+            frame: as it came.
+            arrival_ms: market time of its arrival.
+        """
+        decoded = self._codec.decode(frame, arrival_ms)
+        self._metrics.decoded(decoded)
+        bars = self._timed(decoded.bars, arrival_ms)
+        if not bars.size:
+            return
+        if not self._inbox.put(bars):
+            self._overflow()
+            return
+        if self._oldest_s is None:
+            self._oldest_s = self._clock.monotonic_s()
+        self._wake.set()
+
+    async def room(self) -> None:
+        """Wait until the inbox is less than half full: what a lossless reader does after each frame."""
+        while self._inbox.depth > self._inbox.limit // 2:
+            self._room.clear()
+            await self._room.wait()
+
+    async def run(self) -> None:
+        """Turn for ever. When cancelled, the turn under way ends first; what waits in the inbox is left."""
+        loop = asyncio.get_running_loop()
+        with ThreadPoolExecutor(1, thread_name_prefix="engine") as thread:
+            while True:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), TURN_S)
+                self._wake.clear()
+                now_ms = self._market.now_ms()
+                batch, oldest_s = self._inbox.take(), self._oldest_s
+                self._oldest_s = None
+                self._room.set()
+                stored = await loop.run_in_executor(thread, self._turn, batch, now_ms)
+                self._after(stored, oldest_s)
+
+    def _after(self, stored: Sequence[Stored], oldest_s: float | None) -> None:
+        self.turned_s = self._clock.monotonic_s()
+        if stored:
+            if oldest_s is not None:
+                self._metrics.frame_to_outbox.observe(self.turned_s - oldest_s)
+            self._stored(stored)
+
+    def _turn(self, batch: BarBatch, now_ms: int | None) -> list[Stored]:
+        """One turn, in the engine's thread."""
+        started_s = self._clock.monotonic_s()
+        alerts = self._engine.step(batch) if batch.size else []
+        if now_ms is not None:
+            alerts += self._engine.advance(now_ms)
+        stored = self._ring.append(self._entries(alerts), self._clock.wall_ms()) if alerts or self._ring else []
+        if batch.size:
+            self._metrics.turn_seconds.observe(self._clock.monotonic_s() - started_s)
+        return stored
+
+    def _entries(self, alerts: Sequence[Alert]) -> list[Entry]:
+        scored_ms = self._clock.wall_ms()
+        for alert in alerts:
+            self._metrics.alerts.labels(rule=alert.rule).inc()
+            log.info("alert", rule=alert.rule, symbol=alert.symbol, price=alert.price, score=alert.score)
+        return [Entry(alert.id, alert.at(scored_ms).fields()) for alert in alerts]
+
+    def _timed(self, bars: BarBatch, arrival_ms: int) -> BarBatch:
+        ends_ms = bars.start_ms + bars.length_ms
+        if self._lossless:
+            return bars._replace(arrival_ms=ends_ms)
+        believed = ends_ms <= arrival_ms + FUTURE_MS
+        if believed.all():
+            return bars
+        self._metrics.rejects.labels(reason="future").inc(int((~believed).sum()))
+        return bars.take(believed)
