@@ -1,0 +1,144 @@
+"""Runs a plan over rows: features, then conditions, then the look-back of closed bars."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from daemon.engine.graph import Graph
+from daemon.engine.lags import Lags
+from daemon.engine.machine import Inputs, run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from daemon.engine.machine import Program
+    from daemon.engine.plan import Plan
+    from daemon.engine.syntax import Node
+    from indicators import Frame
+    from streams.types import Flags, Floats, Longs
+
+
+class Context(NamedTuple):
+    """What a step knows besides indicator state; n bars, or one value that holds for all of them.
+
+    Attributes:
+        bars: ``float64[6, n]``, open, high, low, close, volume, vwap of this step's bars, closed or forming.
+        minutes_since_open: ``float64[n]`` or one: from the regular open to the start of the bar, negative
+            before.
+        phase: ``int8[n]`` or one: session's code, see `daemon.engine.vocabulary.SESSIONS`.
+    """
+
+    bars: Floats
+    minutes_since_open: Floats | float
+    phase: NDArray[np.integer[Any]] | int
+
+
+class Evaluator:
+    """Evaluates a plan's features and rules, and owns the look-back state.
+
+    For each step: `Frame.update`, then `features`, `conditions`, `explain`, and last `commit`; on forming
+    bars `Frame.peek` and the same with ``peek=True``, without `commit`. Then ``x[1]`` is the value at the
+    closed bar before this one, whether this one is closed or forming. Rows are those of the frame, no row
+    twice.
+
+    Args:
+        plan: what to evaluate.
+        frame: where indicators stand; it must hold `plan.specs`.
+    """
+
+    def __init__(self, plan: Plan, frame: Frame) -> None:
+        self._plan = plan
+        self._frame = frame
+        self._lags = Lags(plan.lags, frame.capacity)
+        self._features = self._program(plan.features)
+        self._leaves = self._program([plan.leaves[text] for text in self._lags.depths])
+        every = np.ones(len(plan.rules), np.bool_)
+        self._chosen = {False: every, True: plan.tick}
+        self._conditions = {peek: self._choose(chosen) for peek, chosen in self._chosen.items()}
+        self._terms: dict[int, Program] = {}
+
+    def features(self, rows: Longs, context: Context, *, peek: bool = False) -> Floats:
+        """The model's features, ``float64[n, k]`` in C order, NaN where not known."""
+        return run(self._features, self._inputs(rows, context, None, peek=peek))
+
+    def conditions(self, rows: Longs, context: Context, score: Floats | None, *, peek: bool = False) -> Flags:
+        """Which rules hold, ``bool[rules, n]``; with `peek` those for closed bars are left out, and false.
+
+        Args:
+            rows: ``int64[n]``.
+            context: see `Context`.
+            score: ``float64[n]``, NaN where there is none; None for none at all.
+            peek: the bars are forming.
+        """
+        chosen = self._chosen[peek]
+        held = np.zeros((len(chosen), len(rows)), np.bool_)
+        if chosen.any():
+            result = run(self._conditions[peek], self._inputs(rows, context, score, peek=peek))
+            held[chosen] = result.T > 0.0
+        return held
+
+    def explain(
+        self,
+        rule: int,
+        positions: Longs,
+        rows: Longs,
+        context: Context,
+        score: Floats | None,
+        *,
+        peek: bool = False,
+    ) -> dict[str, Floats]:
+        """What a rule saw: `Plan.terms` with their values at `positions` of this step, NaN if not known."""
+        program = self._terms.get(rule) or self._explanation(rule)
+        part = Context(context.bars[:, positions], *(np.broadcast_to(x, rows.shape)[positions] for x in context[1:]))
+        scores = None if score is None else score[positions]
+        values = run(program, self._inputs(rows[positions], part, scores, peek=peek))
+        return dict(zip(self._plan.terms(rule), values.T, strict=True))
+
+    def commit(self, rows: Longs, context: Context, score: Floats | None) -> None:
+        """The bars of this step are closed: what is looked back at remembers them."""
+        values = run(self._leaves, self._inputs(rows, context, score, peek=False))
+        self._lags.push(rows, values)
+
+    def zero(self, row: int) -> None:
+        """Forget a row."""
+        self._lags.zero(row)
+
+    def to_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
+        """The look-back state, see `Lags.to_arrays`."""
+        return self._lags.to_arrays()
+
+    def load_arrays(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        """Go on where `to_arrays` left off; what other rules looked back at is dropped.
+
+        Raises:
+            StateError: the arrays do not fit together; nothing was changed.
+        """
+        self._lags.load_arrays(arrays)
+
+    def _program(self, roots: Sequence[Node]) -> Program:
+        rings = {text: (self._lags.first[text], depth - 1) for text, depth in self._lags.depths.items()}
+        return Graph(self._column, rings).program(roots)
+
+    def _column(self, leaf: Node) -> int:
+        return self._frame.column(*self._plan.outputs[leaf])
+
+    def _choose(self, chosen: Flags) -> Program:
+        return self._program([self._plan.conditions[rule] for rule in np.flatnonzero(chosen)])
+
+    def _explanation(self, rule: int) -> Program:
+        self._terms[rule] = self._program(list(self._plan.terms(rule).values()))
+        return self._terms[rule]
+
+    def _inputs(self, rows: Longs, context: Context, score: Floats | None, *, peek: bool) -> Inputs:
+        self._lags.reserve(self._frame.capacity)
+        values = np.empty((3, len(rows)))
+        values[0] = np.nan if score is None else score
+        values[1] = context.minutes_since_open
+        values[2] = context.phase
+        columns = self._frame.peeked if peek else self._frame.out
+        bars = np.ascontiguousarray(context.bars)
+        return Inputs(rows, bars, values, columns, self._lags.rings, self._lags.count)

@@ -1,0 +1,125 @@
+"""From trees in normal form to a program of the machine in which nothing is computed twice.
+
+A node is known by what it does to which nodes, so equal parts of different expressions are the same node, and
+nodes come after those they need.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from daemon.engine.machine import LOADS, Op, Program
+from daemon.engine.syntax import Binary, Call, Lag, Name, Number, String, Unary, write
+from daemon.engine.vocabulary import CONTEXT, FIELDS, FUNCTIONS, SESSIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from daemon.engine.syntax import Node
+
+    Key = tuple[Op, int, int, int] | float
+
+_CONTEXT = (*CONTEXT, "session")
+"""Rows of the machine's context, in order."""
+
+_OPERATIONS = {
+    "+": Op.ADD,
+    "-": Op.SUBTRACT,
+    "*": Op.MULTIPLY,
+    "/": Op.DIVIDE,
+    "and": Op.AND,
+    "or": Op.OR,
+    "<": Op.LESS,
+    "<=": Op.LESS_EQUAL,
+    "==": Op.EQUAL,
+    "min": Op.MIN,
+    "max": Op.MAX,
+    "abs": Op.ABS,
+    "log": Op.LOG,
+    "log1p": Op.LOG1P,
+    "sqrt": Op.SQRT,
+    "sign": Op.SIGN,
+    "tanh": Op.TANH,
+}
+_SWAPPED = {">": "<", ">=": "<="}
+
+
+class Graph:
+    """Nodes by what they are; a node's number is its place in order of need.
+
+    Args:
+        column: row of the frame's outputs that holds an indicator's output, given by its tree.
+        rings: first line and mask of the ring of each leaf that is looked back at, by the leaf's text.
+    """
+
+    def __init__(self, column: Callable[[Node], int], rings: Mapping[str, tuple[int, int]]) -> None:
+        self._column = column
+        self._rings = rings
+        self._nodes: dict[Key, int] = {}
+
+    def program(self, roots: Sequence[Node]) -> Program:
+        """What computes `roots` and nothing that they do not need; recursion is as deep as the trees."""
+        found = [self._add(root) for root in roots]
+        constants = [key for key in self._nodes if isinstance(key, float)]
+        operations = [key for key in self._nodes if not isinstance(key, float)]
+        order: list[Key] = [*constants, *operations]
+        register = {self._nodes[key]: place for place, key in enumerate(order)}
+        return Program(
+            constants=np.array(constants, np.float64),
+            code=np.array([_instruction(key, register) for key in operations], np.int64).reshape(-1, 4),
+            roots=np.array([register[number] for number in found], np.int64),
+        )
+
+    def _node(self, key: Key) -> int:
+        return self._nodes.setdefault(key, len(self._nodes))
+
+    def _apply(self, op: Op, left: int, right: int | None = None) -> int:
+        """A node computed from others; an operation on one operand names it twice."""
+        return self._node((op, left, left if right is None else right, 0))
+
+    def _add(self, tree: Node) -> int:  # noqa: PLR0911 -- one a kind of node
+        match tree:
+            case Number(value):
+                return self._node(float(value))
+            case String(value):
+                return self._node(float(SESSIONS[value]))
+            case Lag(of, bars):
+                return self._node((Op.LAG, *self._rings[write(of)], bars))
+            case Name(name) if name in FIELDS:
+                return self._node((Op.BAR, FIELDS.index(name), 0, 0))
+            case Name(name):
+                return self._node((Op.CONTEXT, _CONTEXT.index(name), 0, 0))
+            case Unary("negative", Number(value)):
+                return self._node(-float(value))
+            case Unary("negative", operand):
+                return self._apply(Op.NEGATIVE, self._add(operand))
+            case Binary(operator, left, right):
+                return self._binary(operator, self._add(left), self._add(right))
+            case Call(name, arguments) if name in FUNCTIONS:
+                return self._function(name, [self._add(argument) for argument in arguments])
+        return self._node((Op.COLUMN, self._column(tree), 0, 0))
+
+    def _binary(self, operator: str, left: int, right: int) -> int:
+        """Unequal is less or greater: with a NaN it is neither, as every comparison."""
+        if operator == "!=":
+            return self._apply(Op.OR, self._apply(Op.LESS, left, right), self._apply(Op.LESS, right, left))
+        if operator in _SWAPPED:
+            operator, left, right = _SWAPPED[operator], right, left
+        return self._apply(_OPERATIONS[operator], left, right)
+
+    def _function(self, name: str, arguments: list[int]) -> int:
+        if name == "clip":
+            value, low, high = arguments
+            return self._apply(Op.MIN, self._apply(Op.MAX, value, low), high)
+        op = _OPERATIONS[name]
+        if len(arguments) == 1:
+            return self._apply(op, arguments[0])
+        return reduce(lambda left, right: self._apply(op, left, right), arguments)
+
+
+def _instruction(key: tuple[Op, int, int, int], register: Mapping[int, int]) -> tuple[int, int, int, int]:
+    op, left, right, _ = key
+    return key if op in LOADS else (op, register[left], register[right], 0)

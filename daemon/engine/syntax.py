@@ -1,0 +1,198 @@
+"""The tree of an expression, and the one way in which it is written out.
+
+Two trees are equal when they say the same, wherever they stand: places take no part in comparison.
+Writing a tree out and parsing the text again gives an equal tree, so its text can stand for it as a key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from daemon.engine.errors import Position
+
+EXACT = 2.0**53
+"""Whole numbers below are written without a point."""
+
+NOWHERE = Position(0, 0)
+"""Place of nodes that stand in no text."""
+
+COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
+
+BINDING = {"or": 1, "and": 2, "not": 3, **dict.fromkeys((*COMPARISONS, "between"), 4)}
+BINDING |= {"+": 5, "-": 5, "*": 6, "/": 6, "negative": 7, "postfix": 8, "atom": 9}
+"""How tightly each operator binds; the higher wins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Base of all nodes."""
+
+    at: Position = field(default=NOWHERE, compare=False, repr=False, kw_only=True)
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """The nodes right below."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Node):
+    """A finite number that is not negative: the sign is an operator."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class String(Node):
+    """A string between quotes; it holds one kind of quote at most, and no line end."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Name(Node):
+    """A bare name: a field of the bar, the score, the session."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Node):
+    """An indicator or a function with its arguments."""
+
+    name: str
+    arguments: tuple[Node, ...]
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """The arguments."""
+        return self.arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute(Node):
+    """One output of an indicator: ``macd(12, 26, 9).signal``."""
+
+    of: Node
+    name: str
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """What the attribute is taken of."""
+        return (self.of,)
+
+
+@dataclass(frozen=True, slots=True)
+class Lag(Node):
+    """The value some closed bars ago: ``close[1]``."""
+
+    of: Node
+    bars: int
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """What is looked back at."""
+        return (self.of,)
+
+
+@dataclass(frozen=True, slots=True)
+class Unary(Node):
+    """``-x`` (`operator` is ``negative``) or ``not x``."""
+
+    operator: str
+    operand: Node
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """The operand."""
+        return (self.operand,)
+
+
+@dataclass(frozen=True, slots=True)
+class Binary(Node):
+    """Two operands around an operator: arithmetic, a comparison, ``and``, ``or``."""
+
+    operator: str
+    left: Node
+    right: Node
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """Both operands."""
+        return (self.left, self.right)
+
+
+@dataclass(frozen=True, slots=True)
+class Between(Node):
+    """``value between low and high``, both ends included."""
+
+    value: Node
+    low: Node
+    high: Node
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """The value and both ends."""
+        return (self.value, self.low, self.high)
+
+
+def write(node: Node) -> str:  # noqa: PLR0911 -- one a kind of node
+    """The text of a tree, with only the parentheses it needs; recursion is as deep as the tree."""
+    match node:
+        case Number():
+            return _number(node)
+        case String():
+            return _string(node)
+        case Name(name):
+            return name
+        case Call(name, arguments):
+            return f"{name}({', '.join(write(argument) for argument in arguments)})"
+        case Attribute(of, name):
+            return f"{_operand(of, BINDING['postfix'])}.{name}"
+        case Lag(of, bars):
+            return f"{_operand(of, BINDING['postfix'])}[{bars}]"
+        case Unary(operator, operand):
+            sign = "-" if operator == "negative" else "not "
+            return sign + _operand(operand, BINDING[operator])
+        case Binary():
+            return _binary(node)
+        case Between():
+            return _between(node)
+    raise TypeError(f"no node of an expression: {node!r}")
+
+
+def _operand(node: Node, binding: int) -> str:
+    text = write(node)
+    return text if _binding(node) >= binding else f"({text})"
+
+
+def _binding(node: Node) -> int:
+    match node:
+        case Binary(operator) | Unary(operator):
+            return BINDING[operator]
+        case Between():
+            return BINDING["between"]
+        case _:
+            return BINDING["atom"]
+
+
+def _number(node: Number) -> str:
+    return str(int(node.value)) if node.value.is_integer() and node.value < EXACT else repr(node.value)
+
+
+def _string(node: String) -> str:
+    quote = "'" if '"' in node.value else '"'
+    return f"{quote}{node.value}{quote}"
+
+
+def _binary(node: Binary) -> str:
+    """The right operand binds tighter, for all operators lean left; comparisons lean nowhere."""
+    own = BINDING[node.operator]
+    left = _operand(node.left, own + (node.operator in COMPARISONS))
+    return f"{left} {node.operator} {_operand(node.right, own + 1)}"
+
+
+def _between(node: Between) -> str:
+    tighter = BINDING["between"] + 1
+    value, low, high = (_operand(child, tighter) for child in node.children)
+    return f"{value} between {low} and {high}"
