@@ -14,7 +14,7 @@ from daemon.engine.alerts import Alert, Times, known
 from daemon.engine.barrier import Barrier
 from daemon.engine.episodes import Episodes, alert_id
 from daemon.engine.evaluate import Context, Evaluator
-from daemon.engine.sessions import PHASES
+from daemon.engine.sessions import PHASES, Phase
 from daemon.scoring import view as views
 from daemon.scoring.judge import Judge
 from daemon.scoring.questions import Questions, phase_of
@@ -95,7 +95,7 @@ class Counts(msgspec.Struct):
     minutes: int = 0
 
 
-class _Moment(NamedTuple):
+class _Step(NamedTuple):
     """Bars of one start, closed or forming, one a row."""
 
     rows: Longs
@@ -228,22 +228,24 @@ class Engine:
     def _take(self, batch: BarBatch, rows: Longs) -> None:
         """Bars between two closes, in order of their end; at the same end seconds come before minutes."""
         kept = rows >= 0
-        self.counts.excess += len(rows) - int(kept.sum())
-        order = batch.start_ms + batch.length_ms
-        order = order * 2 + (batch.length_ms >= MINUTE_MS)
-        for key in np.unique(order):
-            chosen = np.flatnonzero((order == key) & kept)
-            if len(chosen):
-                chosen = self._once(rows, chosen)
-                take = self._take_minutes if key % 2 else self._take_seconds
-                take(batch.take(chosen), rows[chosen])
+        if not kept.all():
+            self.counts.excess += len(rows) - int(kept.sum())
+            batch, rows = batch.take(kept), rows[kept]
+        order = 2 * (batch.start_ms + batch.length_ms) + (batch.length_ms >= MINUTE_MS)
+        for key in sorted(set(order.tolist())):
+            chosen = self._once(rows, np.flatnonzero(order == key))
+            same = batch if len(chosen) == batch.size else batch.take(chosen)
+            take = self._take_minutes if key % 2 else self._take_seconds
+            take(same, rows[chosen])
 
     def _once(self, rows: Longs, chosen: NDArray[np.intp]) -> NDArray[np.intp]:
         """Of several equal bars of one row in one batch, the last: the vendor's correction replaces."""
         self._last[rows[chosen]] = chosen
-        once = chosen[self._last[rows[chosen]] == chosen]
-        self.counts.repeated += len(chosen) - len(once)
-        return once
+        once = self._last[rows[chosen]] == chosen
+        if once.all():
+            return chosen
+        self.counts.repeated += len(chosen) - int(once.sum())
+        return chosen[once]
 
     def _take_minutes(self, batch: BarBatch, rows: Longs) -> None:
         start_ms = int(batch.start_ms[0])
@@ -281,7 +283,7 @@ class Engine:
     def _peek(self, rows: Longs, minute_ms: int, arrival_ms: Longs) -> None:
         """Rules with ``evaluate = "tick"`` on the forming bar; closed state stays as it is."""
         if len(rows):
-            now = self._moment(rows, minute_ms, self._forming.bars(rows, minute_ms), arrival_ms)
+            now = self._step_of(rows, minute_ms, self._forming.bars(rows, minute_ms), arrival_ms)
             self._frame.peek(*now.columns())
             _, score = self._score(now, peek=True)
             self._fire(now, score, tick=True)
@@ -289,14 +291,14 @@ class Engine:
     def _close_bars(self, rows: Longs, start_ms: int, bars: Floats, arrival_ms: Longs) -> None:
         """One closed minute bar for each of `rows`: state, score, rules."""
         self.counts.bars += len(rows)
-        now = self._moment(rows, start_ms, bars, arrival_ms)
+        now = self._step_of(rows, start_ms, bars, arrival_ms)
         self._frame.update(*now.columns())
         features, score = self._score(now, peek=False)
         self._features[rows], self._scores[rows] = features, score
         self._fire(now, score, tick=False)
         self._evaluator.commit(rows, now.context, score)
 
-    def _score(self, now: _Moment, *, peek: bool) -> tuple[Floats, Floats]:
+    def _score(self, now: _Step, *, peek: bool) -> tuple[Floats, Floats]:
         features = self._evaluator.features(now.rows, now.context, peek=peek)
         return features, np.full(len(now.rows), np.nan) if self.view is None else self.view.score(features)
 
@@ -330,9 +332,9 @@ class Engine:
     def _ask(self, minute_ms: int, rows: Longs) -> None:
         """New questions, in regular hours, where their horizon ends before the close."""
         horizon_ms = self._settings.horizon_minutes * MINUTE_MS
-        if len(rows) and self._sessions.is_regular(np.array([minute_ms, minute_ms + horizon_ms])).all():
-            since_open = self._sessions.minutes_since_open(minute_ms)
-            phase = phase_of(int(since_open))
+        asked, answered = self._sessions.at(minute_ms), self._sessions.at(minute_ms + horizon_ms)
+        if len(rows) and asked.phase == answered.phase == Phase.REGULAR:
+            phase = phase_of(int(asked.minutes_since_open))
             self._questions.ask(
                 minute_ms,
                 rows,
@@ -344,14 +346,14 @@ class Engine:
                 base=self.judge.base(phase),
             )
 
-    def _fire(self, now: _Moment, score: Floats, *, tick: bool) -> None:
+    def _fire(self, now: _Step, score: Floats, *, tick: bool) -> None:
         """Rules and episodes; what they let through waits in `_alerts` until the step ends."""
         held = self._evaluator.conditions(now.rows, now.context, score, peek=tick)
         rules, positions = self._episodes.step(held, now.rows, now.start_ms, tick=tick)
         for rule, position in zip(rules.tolist(), positions.tolist(), strict=True):
             self._alerts.append(self._alert(rule, position, now, score, tick=tick))
 
-    def _alert(self, number: int, position: int, now: _Moment, score: Floats, *, tick: bool) -> Alert:
+    def _alert(self, number: int, position: int, now: _Step, score: Floats, *, tick: bool) -> Alert:
         rule = self._plan.rules[number]
         row = int(now.rows[position])
         symbol = bytes(self.symbols.symbols[row])
@@ -376,13 +378,10 @@ class Engine:
             times=Times(now.start_ms + MINUTE_MS, int(now.arrival_ms[position])),
         )
 
-    def _moment(self, rows: Longs, start_ms: int, bars: Floats, arrival_ms: Longs) -> _Moment:
-        context = Context(
-            bars,
-            float(self._sessions.minutes_since_open(start_ms)),
-            int(self._sessions.phase(start_ms)),
-        )
-        return _Moment(rows, start_ms, int(self._sessions.anchor(start_ms)), arrival_ms, context)
+    def _step_of(self, rows: Longs, start_ms: int, bars: Floats, arrival_ms: Longs) -> _Step:
+        at = self._sessions.at(start_ms)
+        context = Context(bars, at.minutes_since_open, at.phase)
+        return _Step(rows, start_ms, at.anchor, arrival_ms, context)
 
     def _flush(self) -> list[Alert]:
         alerts, self._alerts = self._alerts, []

@@ -80,3 +80,12 @@ def test_sessions_that_are_no_separate_ascending_days_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match="sessions"):
         SessionTable(np.array(opens, np.int64), np.array(closes, np.int64))
+
+
+def test_one_moment_is_answered_as_many_are(week: SessionTable) -> None:
+    moments = np.arange(OPEN - 400 * MINUTE, OPEN + DAY + 700 * MINUTE, 7 * MINUTE)
+    for ms in moments.tolist():
+        at = week.at(ms)
+        assert at.phase == week.phase(ms)
+        assert at.anchor == week.anchor(ms)
+        assert at.minutes_since_open == pytest.approx(float(week.minutes_since_open(ms)), nan_ok=True)
