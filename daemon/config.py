@@ -1,0 +1,301 @@
+"""What can be configured: sections, keys, bounds and meanings, as frozen models.
+
+Pure: files and environment are read by `daemon.configfile`. Each key's description is what
+``docs/configuration.md`` says about it. Secrets are `streams.secret.Secret` and show as ``***`` everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+from urllib.parse import unquote, urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    model_validator,
+)
+
+from streams.secret import HIDDEN, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Self
+
+VENDOR_DOMAINS = ("massive.com", "polygon.io")
+VENDOR_REST = "https://api.massive.com"
+CHANNELS = ("A", "AM", "LULD")
+"""Channel prefixes that are read: second bars, minute bars, price bands."""
+
+SHORTEST_REDACTED = 6
+"""A secret shorter than this is not looked for in logs: it would black out ordinary words."""
+
+_CHANNEL = re.compile(r"[A-Z]+\.(\*|[A-Za-z0-9./-]{1,16})")
+
+
+def _secret(value: object) -> Secret:
+    if isinstance(value, Secret):
+        return value
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("has to be a text that is not empty")
+    return Secret(value.strip())
+
+
+def _listed(value: object) -> object:
+    """From the environment a list comes as text with commas."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+def _channel(text: str) -> str:
+    if not _CHANNEL.fullmatch(text) or text.partition(".")[0] not in CHANNELS:
+        raise ValueError(f"{text:.40} is no channel: write A.*, AM.*, LULD.* or AM.AAPL")
+    return text
+
+
+def _url(*schemes: str) -> AfterValidator:
+    def check(text: str) -> str:
+        parts = urlsplit(text)
+        if parts.scheme not in schemes or not parts.hostname:
+            starts = " or ".join(f"{scheme}://" for scheme in schemes)
+            raise ValueError(f"has to begin with {starts}, and a host")
+        return text
+
+    return AfterValidator(check)
+
+
+def _redis_url(secret: Secret) -> Secret:
+    text = secret.reveal()
+    if text != "embedded" and urlsplit(text).scheme not in {"redis", "rediss", "unix"}:
+        raise ValueError('has to be "embedded", redis://host:port/db, rediss://... or unix:///path')
+    return secret
+
+
+def _chosen_rules(value: object) -> object:
+    return None if value == "default" else value
+
+
+def _home(path: Path) -> Path:
+    return path.expanduser()
+
+
+SecretText = Annotated[Secret, PlainValidator(_secret), PlainSerializer(lambda _: HIDDEN, return_type=str)]
+Folder = Annotated[Path, AfterValidator(_home)]
+RulesFile = Annotated[Path | None, BeforeValidator(_chosen_rules), AfterValidator(lambda p: p and _home(p))]
+Channels = Annotated[
+    tuple[Annotated[str, AfterValidator(_channel)], ...], BeforeValidator(_listed), Field(min_length=1)
+]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` names this machine only."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Section(BaseModel):
+    """Common to all sections: unknown keys are refused, values do not change, errors do not show input."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
+
+
+class FeedSection(Section):
+    """The exchange's websocket."""
+
+    url: Annotated[str, _url("wss", "ws")] = Field(
+        default="wss://socket.massive.com/stocks",
+        description="Address of the feed; `wss://delayed.massive.com/stocks` for plans with 15 minutes' delay.",
+    )
+    rest_url: Annotated[str, _url("https", "http")] | None = Field(
+        default=None,
+        description="Address of the exchange's REST; by default the vendor's for the vendor's feed, and the feed's "
+        "own host and port for any other.",
+    )
+    key: SecretText | None = Field(default=None, description="API key; `technic run` needs one.")
+    channels: Channels = Field(
+        default=("AM.*", "A.*", "LULD.*"),
+        description="What is subscribed: `AM` minute bars, `A` second bars, `LULD` price bands; `*` is every symbol.",
+    )
+    speed: float = Field(
+        default=1.0,
+        gt=0,
+        le=1e6,
+        description="Market seconds in a second of the machine; other than 1 with simulators only.",
+    )
+    lossless: bool = Field(
+        default=False, description="Wait for the engine instead of merging bars; for simulators faster than real time."
+    )
+    inbox_bars: int = Field(
+        default=65_536,
+        ge=1_024,
+        le=10_000_000,
+        description="Bars that may wait for the engine before second bars merge.",
+    )
+
+    @model_validator(mode="after")
+    def _the_vendor_runs_at_its_own_pace(self) -> Self:
+        if self.vendor and (self.lossless or self.speed != 1.0):
+            raise ValueError("lossless, and a speed other than 1, are for simulated exchanges")
+        return self
+
+    @property
+    def vendor(self) -> bool:
+        """Whether the feed is the vendor's own, and its market time therefore the machine's."""
+        host = urlsplit(self.url).hostname or ""
+        return any(host == domain or host.endswith(f".{domain}") for domain in VENDOR_DOMAINS)
+
+    @property
+    def rest(self) -> str:
+        """Address of the REST that belongs to the feed, without a slash at its end."""
+        parts = urlsplit(self.url)
+        own = f"{'https' if parts.scheme == 'wss' else 'http'}://{parts.netloc}"
+        return (self.rest_url or (VENDOR_REST if self.vendor else own)).rstrip("/")
+
+
+class EngineSection(Section):
+    """Rules and the market's minutes."""
+
+    rules: RulesFile = Field(
+        default=None,
+        description="File of the rules; `default` for those that come with technic. SIGHUP reads it again.",
+    )
+    extended_hours: bool = Field(
+        default=True, description="Watch from 04:00 to 20:00 New York time; else 09:30 to 16:00."
+    )
+    grace_s: float = Field(
+        default=5.0, ge=0.1, le=55.0, description="How long after a minute's end its bars are waited for, seconds."
+    )
+    max_symbols: int = Field(
+        default=16_384,
+        ge=1,
+        le=100_000,
+        description="Symbols that are followed; bars of any more are counted and left.",
+    )
+
+
+class ModelSection(Section):
+    """The question that the online model learns to answer."""
+
+    enabled: bool = Field(default=True, description="Learn and score; without, `score` is never known.")
+    horizon_minutes: int = Field(default=15, ge=1, le=120, description="How far the question looks ahead, minutes.")
+    threshold_atr: float = Field(
+        default=4.0, gt=0, le=100, description="How far price has to move for a yes, in ATR(14) of minute bars."
+    )
+
+
+class RedisSection(Section):
+    """Where alerts go."""
+
+    url: Annotated[SecretText, AfterValidator(_redis_url)] = Field(
+        default=Secret("embedded"),
+        description="`embedded` for a private Valkey in the state folder, or `redis://`, `rediss://`, `unix://`.",
+    )
+    port: Port | None = Field(
+        default=None,
+        description="Port of 127.0.0.1 on which the embedded server listens too; by default its socket only.",
+    )
+    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9:_.-]{1,64}$")] = Field(
+        default="technic:", description="What the names of all keys begin with."
+    )
+    retention_hours: float = Field(
+        default=168.0, ge=1, le=24 * 366, description="Entries older than this may leave the streams, hours."
+    )
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the server is a child of technic's own."""
+        return self.url.reveal() == "embedded"
+
+    @model_validator(mode="after")
+    def _port_is_of_the_embedded_server(self) -> Self:
+        if self.port is not None and not self.embedded:
+            raise ValueError("port is of the embedded server: write the port into redis.url")
+        return self
+
+
+class StateSection(Section):
+    """Folders."""
+
+    folder: Folder = Field(
+        description="Engine's state, outbox and embedded server; by default `$STATE_DIRECTORY`, "
+        "`$XDG_STATE_HOME/technic` or `~/.local/state/technic`."
+    )
+    cache: Folder = Field(
+        description="What can be made again: calendar and compiled kernels; by default `$CACHE_DIRECTORY`, "
+        "`$XDG_CACHE_HOME/technic` or `~/.cache/technic`."
+    )
+
+
+class HttpSection(Section):
+    """Status page, health and metrics."""
+
+    enabled: bool = Field(default=True, description="Serve them.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: Port = Field(default=8787, description="Port to listen on; 0 for any that is free.")
+    allow_remote: bool = Field(
+        default=False, description="Permit an address other machines can reach; there is no password and no TLS."
+    )
+    hosts: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        default=(), description="Further names, with port, by which clients may call the server (`Host` header)."
+    )
+
+    @model_validator(mode="after")
+    def _stays_on_this_machine(self) -> Self:
+        if not self.allow_remote and not is_loopback(self.host):
+            raise ValueError(f"others can reach host {self.host:.40}: set allow_remote = true to permit it")
+        return self
+
+
+class LogSection(Section):
+    """Log on stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least level that is shown."
+    )
+    format: Literal["auto", "json", "pretty"] = Field(
+        default="auto", description="One JSON object a line, or for people; auto is pretty on a terminal."
+    )
+
+
+class Config(Section):
+    """All of it."""
+
+    feed: FeedSection = FeedSection()
+    engine: EngineSection = EngineSection()
+    model: ModelSection = ModelSection()
+    redis: RedisSection = RedisSection()
+    state: StateSection
+    http: HttpSection = HttpSection()
+    log: LogSection = LogSection()
+
+    def secrets(self) -> tuple[str, ...]:
+        """Texts that must not appear in any output, longest first."""
+        texts = {part for _, secret in secrets_of(self) for part in _parts(secret.reveal())}
+        return tuple(sorted((text for text in texts if len(text) >= SHORTEST_REDACTED), key=len, reverse=True))
+
+
+def secrets_of(config: Config) -> Iterator[tuple[str, Secret]]:
+    """Every secret that is set, by key."""
+    for section_name, section in config:
+        for key, value in section:
+            if isinstance(value, Secret):
+                yield f"{section_name}.{key}", value
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Of an address only the password is secret; any other secret is so as a whole."""
+    if "://" not in text:
+        yield text if text != "embedded" else ""
+    elif password := urlsplit(text).password:
+        yield text
+        yield password
+        yield unquote(password)
