@@ -1,0 +1,175 @@
+"""From a frame to columns: the scanner first, the typed decoder for what the scanner leaves, recovery for ruins."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from streams.bars import concat, empty
+from streams.polygon import elements
+from streams.polygon.laws import VERDICTS
+from streams.polygon.messages import SAMPLE_BYTES, Band, Decoded, Reason, Reject, Status, bands
+from streams.polygon.scan import DONE, FULL, NOT_OBJECT, TYPED, scan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streams.bars import BarBatch
+    from streams.polygon.scan import Verdicts
+    from streams.types import Longs
+
+ROWS: Final = 8_192
+"""Elements read at a time: bounds what one frame can make us allocate before it has shown its bars."""
+
+OTHER: Final = "other"
+"""The name under which odd and excess unknown types are counted."""
+
+_UNKNOWN_NAMES: Final = 32
+_NAME: Final = re.compile(r"[A-Za-z0-9_]{1,16}", re.ASCII)
+_OBJECTS: Final = re.compile(rb"\{(?:[^{}]++|\{[^{}]*+\})*+\}")
+_FLAT_OBJECTS: Final = re.compile(rb"\{[^{}]*+\}")
+
+
+class _RuinedError(Exception):
+    """The frame's brackets and quotes do not bound its elements."""
+
+
+class Codec:
+    """Decodes frames of one feed.
+
+    Holds nothing but the names of unknown types it has met, so that a peer who invents names cannot make the counts
+    grow without end.
+    """
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+
+    def decode(self, frame: bytes, arrival_ms: int) -> Decoded:
+        """Take `frame` apart. One bad element never costs its neighbours.
+
+        Every input gives a result; nothing is raised. 0.2 to 0.4 microseconds an element in the vendor's canonical
+        form, 2 to 10 in any other.
+
+        Args:
+            frame: the payload of one text frame, not yet known to be UTF-8 or JSON.
+            arrival_ms: market time at which it arrived, for the columns.
+        """
+        findings = _Findings(self._names)
+        try:
+            parts = list(_read(frame, findings))
+        except _RuinedError:
+            findings = _Findings(self._names)
+            findings.reject(Reason.FRAMING, frame)
+            parts = [_recover(frame, findings)]
+        return findings.decoded(concat(parts), arrival_ms)
+
+
+class _Findings:
+    """What one frame holds besides bars."""
+
+    def __init__(self, names: set[str]) -> None:
+        self._names = names
+        self._bands: list[Band] = []
+        self._statuses: list[Status] = []
+        self._rejects: dict[Reason, Reject] = {}
+        self._unknown: dict[str, int] = {}
+
+    def reject(self, reason: Reason, text: bytes) -> None:
+        count, sample = self._rejects.get(reason, (0, text[:SAMPLE_BYTES]))
+        self._rejects[reason] = Reject(count + 1, sample)
+
+    def take(self, element: elements.Element, text: bytes) -> elements.Bar | None:
+        """Keep `element`, or hand it back if it is a bar."""
+        match element:
+            case elements.Bar():
+                return element
+            case Band():
+                self._bands.append(element)
+            case Status():
+                self._statuses.append(element)
+            case elements.Unknown():
+                name = self._name(element.ev)
+                self._unknown[name] = self._unknown.get(name, 0) + 1
+            case _:
+                self.reject(element, text)
+        return None
+
+    def decoded(self, bars: BarBatch, arrival_ms: int) -> Decoded:
+        bars.arrival_ms[:] = arrival_ms
+        return Decoded(bars, bands(self._bands, arrival_ms), self._statuses, self._rejects, self._unknown)
+
+    def _name(self, ev: str) -> str:
+        if ev not in self._names:
+            if len(self._names) >= _UNKNOWN_NAMES or not _NAME.fullmatch(ev):
+                return OTHER
+            self._names.add(ev)
+        return ev
+
+
+def _read(frame: bytes, findings: _Findings) -> Iterator[BarBatch]:
+    """Bars of a frame whose brackets hold; raises `_RuinedError` where they do not."""
+    text = np.frombuffer(frame.rstrip(), np.uint8)
+    capacity = min(frame.count(b"{") + 1, ROWS)
+    position, outcome = 0, FULL
+    while outcome == FULL:
+        rows = empty(capacity)
+        letters = rows.symbol.view(np.uint8).reshape(capacity, -1)
+        verdict, span = np.empty(capacity, np.int8), np.empty((capacity, 2), np.int64)
+        count, position, outcome = scan(
+            text, position, letters, rows.start_ms, rows.length_ms, rows.values, verdict, span
+        )
+        if outcome not in (DONE, FULL):
+            raise _RuinedError
+        bars = rows.take(slice(count))
+        odd = np.flatnonzero(verdict[:count])
+        yield _settle(frame, bars, verdict, span, findings) if odd.size else bars
+
+
+def _settle(frame: bytes, bars: BarBatch, verdict: Verdicts, span: Longs, findings: _Findings) -> BarBatch:
+    """`bars` without what the scanner set aside, and with those bars that the typed decoder could read."""
+    keep = verdict[: bars.size] == 0
+    for row in np.flatnonzero(~keep).tolist():
+        text = frame[span[row, 0] : span[row, 1]]
+        bar = findings.take(_judge(text, int(verdict[row])), text)
+        if bar is not None:
+            _put(bars, row, bar)
+            keep[row] = True
+    return bars.take(keep)
+
+
+def _judge(text: bytes, verdict: int) -> elements.Element:
+    if (law := VERDICTS[max(verdict, 0)]) is not None:
+        return law
+    element = Reason.NOT_OBJECT if verdict == NOT_OBJECT else elements.decode(text)
+    if element in (Reason.MALFORMED, Reason.NOT_OBJECT) and text.find(b"{", verdict == TYPED) >= 0:
+        raise _RuinedError  # a stray quote or bracket may have swallowed good neighbours
+    return element
+
+
+def _recover(frame: bytes, findings: _Findings) -> BarBatch:
+    """Whatever reads as an element in a frame whose brackets or quotes are broken, in order; linear in its bytes."""
+    found = [findings.take(element, text) for element, text in _pieces(frame)]
+    bars = [bar for bar in found if bar is not None]
+    batch = empty(len(bars))
+    for row, bar in enumerate(bars):
+        _put(batch, row, bar)
+    return batch
+
+
+def _pieces(frame: bytes) -> Iterator[tuple[elements.Element, bytes]]:
+    for match in _OBJECTS.finditer(frame):
+        text = match.group()
+        element = elements.decode(text)
+        if element is Reason.MALFORMED and text.find(b"{", 1) >= 0:
+            yield from ((elements.decode(inner), inner) for inner in _FLAT_OBJECTS.findall(text))
+        else:
+            yield element, text
+
+
+def _put(bars: BarBatch, row: int, bar: elements.Bar) -> None:
+    bars.symbol[row] = bar.symbol
+    bars.start_ms[row] = bar.start_ms
+    bars.length_ms[row] = bar.length_ms
+    bars.values[:, row] = bar.values
