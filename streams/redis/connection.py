@@ -19,17 +19,20 @@ SCHEMES = ("redis", "rediss", "unix")
 DEADLINE_S = 2.0
 
 
-def connect(url: str, deadline_s: float = DEADLINE_S) -> Redis:
+def connect(url: str) -> Redis:
     """A client that never retries and never reconnects, for one task at a time; close it when it fails.
 
     The library would send a write again when its answer is lost, and so double it; and a connection that
     quietly leads to another server, or to the same one emptied, would hide that entries are gone. So a client
     lives as long as its one connection, and whoever uses it owns the retry.
 
+    Deadlines are the caller's too: every exchange, the first of which connects, stands in an ``asyncio.timeout``.
+    The library's own would write through ``asyncio.wait_for``, which in Python 3.11 swallows a cancellation that
+    comes at the wrong moment, and so holds up the end of the program for ever.
+
     Args:
         url: ``redis://[user[:password]@]host[:port][/db]``, ``rediss://...`` (TLS, verified) or
             ``unix:///path/to/socket[?db=n]``.
-        deadline_s: longest wait for the connection and for each reply.
 
     Raises:
         RedisUrlError: another scheme, or an option that is not known.
@@ -39,8 +42,8 @@ def connect(url: str, deadline_s: float = DEADLINE_S) -> Redis:
         url,
         protocol=2,
         retry=Retry(NoBackoff(), 0),
-        socket_timeout=deadline_s,
-        socket_connect_timeout=deadline_s,
+        socket_timeout=None,
+        socket_connect_timeout=DEADLINE_S,
         max_connections=1,
         redis_connect_func=_connect_once(),
     )
@@ -57,9 +60,7 @@ def check_url(url: str) -> None:
     except (ValueError, TypeError):
         usable = False
     if not usable:
-        raise RedisUrlError(
-            "not a Redis URL: give redis://host:port/db, rediss://... or unix:///path/to/socket"
-        )
+        raise RedisUrlError("not a Redis URL: give redis://host:port/db, rediss://... or unix:///path/to/socket")
 
 
 def redacted(url: str) -> str:

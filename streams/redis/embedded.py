@@ -108,9 +108,7 @@ class EmbeddedValkey:
     def _claim(self) -> None:
         """Make the folder and take its lock."""
         if len(os.fsencode(self._socket)) > SOCKET_MOST_BYTES:
-            raise EmbeddedServerError(
-                f"{self._socket} is too long for a socket: choose a shorter state folder"
-            )
+            raise EmbeddedServerError(f"{self._socket} is too long for a socket: choose a shorter state folder")
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -194,7 +192,7 @@ class EmbeddedValkey:
 
     async def _ask(self) -> None:
         """Raise unless it serves; an adopted one must be of this folder, and is given our port."""
-        async with connect(self.url, _PING_S) as client:
+        async with connect(self.url) as client:
             await client.ping()
             if self._child:
                 return

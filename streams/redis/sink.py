@@ -146,7 +146,7 @@ class RedisSink:
 
     async def _session(self) -> None:
         """Deliver over one connection until it fails."""
-        async with connect(self._url, self._policy.deadline_s) as client:
+        async with connect(self._url) as client:
             stream = AlertStream(client, self._key, self._policy.deadline_s)
             await self._meet(stream)
             while True:

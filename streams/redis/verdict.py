@@ -74,6 +74,9 @@ class Backoff(NamedTuple):
         return min(grown_s, self.cap_s) * jitter.uniform(0.5, 1.0)
 
 
+BACKOFF = Backoff()
+
+
 def judge(error: Exception) -> Verdict:
     """The meaning of an error of the library, the socket, or our own. What is not known needs a person."""
     what = _reply(error)

@@ -25,9 +25,7 @@ if TYPE_CHECKING:
     from streams.redis.sink import SinkEvent
 
 KEY = "technic:alerts"
-QUICK = SinkPolicy(
-    deadline_s=0.25, backoff=Backoff(first_s=0.01, cap_s=0.05), probe_s=0.03, poll_s=0.05, batch=50
-)
+QUICK = SinkPolicy(deadline_s=0.25, backoff=Backoff(first_s=0.01, cap_s=0.05), probe_s=0.03, poll_s=0.05, batch=50)
 NOW = ManualClock().wall_ms()
 
 

@@ -41,18 +41,14 @@ async def test_alerts_arrive_under_their_stream_ids_with_their_fields(
     assert (at_work.sink.delivered, outbox.backlog("redis").pending) == (3, 0)
 
 
-async def test_a_long_backlog_is_delivered_in_order_in_batches(
-    redis: Redis, redis_port: int, outbox: Outbox
-) -> None:
+async def test_a_long_backlog_is_delivered_in_order_in_batches(redis: Redis, redis_port: int, outbox: Outbox) -> None:
     async with Sinking(f"redis://127.0.0.1:{redis_port}", outbox) as at_work:
         at_work.append(*range(1000))
         await at_work.drained()
     assert await stream_ids(redis) == named(*range(1000))
 
 
-async def test_a_new_sink_goes_on_where_the_last_one_stopped(
-    redis: Redis, redis_port: int, outbox: Outbox
-) -> None:
+async def test_a_new_sink_goes_on_where_the_last_one_stopped(redis: Redis, redis_port: int, outbox: Outbox) -> None:
     for start in (0, 10, 20):
         async with Sinking(f"redis://127.0.0.1:{redis_port}", outbox) as at_work:
             at_work.append(*range(start, start + 10))
@@ -60,9 +56,7 @@ async def test_a_new_sink_goes_on_where_the_last_one_stopped(
     assert await stream_ids(redis) == named(*range(30))
 
 
-async def test_a_lost_cursor_sends_again_but_doubles_nothing(
-    redis: Redis, redis_port: int, outbox: Outbox
-) -> None:
+async def test_a_lost_cursor_sends_again_but_doubles_nothing(redis: Redis, redis_port: int, outbox: Outbox) -> None:
     url = f"redis://127.0.0.1:{redis_port}"
     async with Sinking(url, outbox) as at_work:
         at_work.append(*range(120))
@@ -102,9 +96,7 @@ async def test_whichever_request_goes_wrong_each_alert_arrives_once(
     assert await stream_ids(redis) == named(0, 1, 2)
 
 
-async def test_a_dropped_reply_of_xadd_gives_exactly_one_entry(
-    redis: Redis, redis_port: int, outbox: Outbox
-) -> None:
+async def test_a_dropped_reply_of_xadd_gives_exactly_one_entry(redis: Redis, redis_port: int, outbox: Outbox) -> None:
     async with Proxy("127.0.0.1", redis_port) as proxy:
 
         def drop_reply_of_xadd(chunk: bytes) -> None:
@@ -124,9 +116,7 @@ async def test_a_dropped_reply_of_xadd_gives_exactly_one_entry(
     assert at_work.events[0].what == "no answer within the deadline"
 
 
-async def test_a_paused_server_costs_a_deadline_and_no_alert(
-    redis: Redis, redis_port: int, outbox: Outbox
-) -> None:
+async def test_a_paused_server_costs_a_deadline_and_no_alert(redis: Redis, redis_port: int, outbox: Outbox) -> None:
     async with Sinking(f"redis://127.0.0.1:{redis_port}", outbox) as at_work:
         await at_work.drained()
         await redis.client_pause(60_000, all=False)
@@ -170,9 +160,7 @@ async def test_kill_9_of_the_server_loses_and_doubles_nothing(tmp_path: Path, ou
     assert at_work.kinds == ["live", "away", "live"]
 
 
-async def test_a_hanging_server_is_left_within_the_deadline_and_catches_up(
-    tmp_path: Path, outbox: Outbox
-) -> None:
+async def test_a_hanging_server_is_left_within_the_deadline_and_catches_up(tmp_path: Path, outbox: Outbox) -> None:
     async with EmbeddedValkey(tmp_path / "v") as server, Sinking(server.url, outbox) as at_work:
         await at_work.drained()
         os.kill(server.pid, signal.SIGSTOP)
@@ -265,9 +253,7 @@ async def test_a_far_future_last_id_is_refused_with_the_remedy_and_the_remedy_wo
     assert at_work.kinds == ["refused", "live"]
 
 
-async def test_an_id_just_ahead_of_the_clock_is_no_poison(
-    redis: Redis, redis_port: int, outbox: Outbox
-) -> None:
+async def test_an_id_just_ahead_of_the_clock_is_no_poison(redis: Redis, redis_port: int, outbox: Outbox) -> None:
     await redis.xadd(KEY, {"id": "ahead"}, id=f"{NOW + FUTURE_MS}-0")
     async with Sinking(f"redis://127.0.0.1:{redis_port}", outbox) as at_work:
         await at_work.drained()
@@ -285,9 +271,7 @@ async def test_out_of_memory_keeps_the_alerts_until_there_is_some(
         async with Sinking(f"redis://127.0.0.1:{redis_port}", outbox) as at_work:
             at_work.append(*range(60))
             await eventually(lambda: at_work.sink.failures > 2)
-            assert [(event.kind, "maxmemory" in event.remedy) for event in at_work.events] == [
-                ("refused", True)
-            ]
+            assert [(event.kind, "maxmemory" in event.remedy) for event in at_work.events] == [("refused", True)]
             assert at_work.events[0].what.startswith("command not allowed when used memory")
             await redis.config_set("maxmemory", "0")
             await at_work.drained()
@@ -366,9 +350,7 @@ async def test_a_user_without_permission_is_refused_and_the_password_is_not_told
     assert "s3cret" not in str(at_work.events)
 
 
-async def test_one_refusal_that_follows_another_is_told(
-    redis: Redis, redis_port: int, outbox: Outbox
-) -> None:
+async def test_one_refusal_that_follows_another_is_told(redis: Redis, redis_port: int, outbox: Outbox) -> None:
     await redis.set(KEY, "text")
     async with Sinking(f"redis://127.0.0.1:{redis_port}", outbox) as at_work:
         at_work.append(1)
@@ -379,12 +361,8 @@ async def test_one_refusal_that_follows_another_is_told(
     assert at_work.kinds[:2] == ["refused", "refused"]
 
 
-@pytest.mark.parametrize(
-    "answer", [b":5\r\n", b"*1\r\n:5\r\n", b"+OK\r\n", b"$4\r\n\xff\xff\xff\xff\r\n", b"*-1\r\n"]
-)
-async def test_an_answer_that_is_none_is_refused_and_does_not_end_the_sink(
-    outbox: Outbox, answer: bytes
-) -> None:
+@pytest.mark.parametrize("answer", [b":5\r\n", b"*1\r\n:5\r\n", b"+OK\r\n", b"$4\r\n\xff\xff\xff\xff\r\n", b"*-1\r\n"])
+async def test_an_answer_that_is_none_is_refused_and_does_not_end_the_sink(outbox: Outbox, answer: bytes) -> None:
     async def lie(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while commands := (await reader.read(10_000)).count(b"*"):
             writer.write(answer * commands)
@@ -399,9 +377,7 @@ async def test_an_answer_that_is_none_is_refused_and_does_not_end_the_sink(
     assert outbox.backlog("redis").pending == 1
 
 
-async def test_old_entries_are_trimmed_by_age_never_by_count(
-    redis: Redis, redis_port: int, outbox: Outbox
-) -> None:
+async def test_old_entries_are_trimmed_by_age_never_by_count(redis: Redis, redis_port: int, outbox: Outbox) -> None:
     policy = QUICK._replace(keep_ms=60_000)
     async with Sinking(f"redis://127.0.0.1:{redis_port}", outbox, policy) as at_work:
         at_work.append(*range(1000))
@@ -414,6 +390,18 @@ async def test_old_entries_are_trimmed_by_age_never_by_count(
     kept = await stream_ids(redis)
     assert len(kept) < 200, "whole nodes go, so a few may stay"
     assert kept[-2:] == named(1000, 1001)
+
+
+async def test_a_sink_ends_when_cancelled_at_any_moment(redis_port: int, outbox: Outbox) -> None:
+    for turns in range(60):
+        at_work = Sinking(f"redis://127.0.0.1:{redis_port}", outbox)
+        at_work.append(turns)
+        task = asyncio.ensure_future(at_work.sink.run())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        _, pending = await asyncio.wait([task], timeout=5)
+        assert not pending
 
 
 async def test_an_idle_sink_notices_that_the_server_is_gone(tmp_path: Path, outbox: Outbox) -> None:
