@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from daemon.scoring.questions import Lesson
     from daemon.scoring.view import View
     from streams.bars import BarBatch
-    from streams.types import Floats, Longs
+    from streams.types import Flags, Floats, Longs
 
 ATR = ("atr", (14,))
 """What the question is asked in; always computed."""
@@ -222,14 +222,13 @@ class Engine:
         return {"frame": self._frame, "evaluator": self._evaluator, "episodes": self._episodes}
 
     def _parts(self) -> dict[str, _Part]:
-        rest = {"forming": self._forming, "questions": self._questions, "judge": self.judge}
+        rest: dict[str, _Part] = {"forming": self._forming, "questions": self._questions, "judge": self.judge}
         return {**self._rule_state(), **rest}
 
     def _take(self, batch: BarBatch, rows: Longs) -> None:
         """Bars between two closes, in order of their end; at the same end seconds come before minutes."""
-        kept = rows >= 0
+        kept = self._watched(batch, rows)
         if not kept.all():
-            self.counts.excess += len(rows) - int(kept.sum())
             batch, rows = batch.take(kept), rows[kept]
         order = 2 * (batch.start_ms + batch.length_ms) + (batch.length_ms >= MINUTE_MS)
         for key in sorted(set(order.tolist())):
@@ -238,6 +237,16 @@ class Engine:
             take = self._take_minutes if key % 2 else self._take_seconds
             take(same, rows[chosen])
 
+    def _watched(self, batch: BarBatch, rows: Longs) -> Flags:
+        """Where there is a row for the symbol and the hour is one that is watched."""
+        kept = rows >= 0
+        self.counts.excess += len(rows) - int(kept.sum())
+        if not self._settings.extended_hours:
+            regular = self._sessions.is_regular(batch.start_ms)
+            self.counts.off_hours += int((kept & ~regular).sum())
+            kept &= regular
+        return kept
+
     def _once(self, rows: Longs, chosen: NDArray[np.intp]) -> NDArray[np.intp]:
         """Of several equal bars of one row in one batch, the last: the vendor's correction replaces."""
         self._last[rows[chosen]] = chosen
@@ -245,7 +254,8 @@ class Engine:
         if once.all():
             return chosen
         self.counts.repeated += len(chosen) - int(once.sum())
-        return chosen[once]
+        kept: NDArray[np.intp] = chosen[once]
+        return kept
 
     def _take_minutes(self, batch: BarBatch, rows: Longs) -> None:
         start_ms = int(batch.start_ms[0])

@@ -1,0 +1,75 @@
+"""From configuration to an engine: what replay and live build alike."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from daemon.engine import rules
+from daemon.engine.engine import Engine, Settings
+from daemon.engine.plan import Plan
+from daemon.engine.vocabulary import Vocabulary
+from daemon.scoring.features import DEFAULT_FEATURES
+from daemon.scoring.link import Link
+from indicators import CATALOGUE
+
+if TYPE_CHECKING:
+    from daemon.config import Config
+    from daemon.engine.engine import Teacher
+    from daemon.engine.sessions import SessionTable
+    from daemon.scoring.questions import Lesson
+    from daemon.scoring.view import View
+    from streams.types import Clock
+
+SHIPPED = "default.toml"
+PATIENCE_S = 60.0
+"""How long a learner is waited for where alerts have to be the same every time."""
+
+VOCABULARY = Vocabulary(CATALOGUE)
+
+
+class Untaught:
+    """A teacher where the model is switched off: no view ever comes, no score is ever known."""
+
+    def teach(self, lesson: Lesson) -> None:
+        """Let it go."""
+
+    def view(self, minute_ms: int) -> View | None:  # noqa: ARG002 (a teacher is asked for a minute)
+        """None."""
+        return None
+
+
+def plan_of(config: Config) -> Plan:
+    """The rules of the configuration and the features of the model, compiled together.
+
+    Raises:
+        RuleErrors: every mistake in the file, with line, column and remedy.
+        OSError: the file cannot be read.
+    """
+    path = config.engine.rules
+    shipped = files("daemon") / "rules" / SHIPPED
+    text = (path or shipped).read_text(encoding="utf-8")
+    ruleset = rules.load(text, str(path or SHIPPED), VOCABULARY)
+    features = rules.features({text: text for text in DEFAULT_FEATURES}, VOCABULARY)
+    return Plan(ruleset, features if config.model.enabled else (), VOCABULARY)
+
+
+def settings_of(config: Config) -> Settings:
+    """The engine's settings in its own units."""
+    return Settings(
+        grace_ms=round(config.engine.grace_s * 1000),
+        max_symbols=config.engine.max_symbols,
+        horizon_minutes=config.model.horizon_minutes,
+        threshold_atr=config.model.threshold_atr,
+        extended_hours=config.engine.extended_hours,
+    )
+
+
+def teacher_of(config: Config, clock: Clock, *, patient: bool) -> Link | None:
+    """A link to a learner's process, None where the model is switched off."""
+    return Link(DEFAULT_FEATURES, clock, PATIENCE_S if patient else 0.0) if config.model.enabled else None
+
+
+def engine_of(config: Config, plan: Plan, teacher: Teacher | None, sessions: SessionTable) -> Engine:
+    """An engine with fresh state."""
+    return Engine(plan, sessions, teacher or Untaught(), settings_of(config))
