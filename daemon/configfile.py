@@ -153,7 +153,7 @@ def _toml_places(path: Path, text: str) -> Callable[[Key], str]:
     places = TomlMap(text)
 
     def where(key: Key) -> str:
-        at = places.character(key, 0)
+        at = places.key(key)
         return f"{path}:{at.line}:{at.column}"
 
     return where

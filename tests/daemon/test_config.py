@@ -118,13 +118,13 @@ level = 'loud'
     monkeypatch.setenv("TECHNIC_FED__KEY", "x")
     assert sorted(mistakes(path)) == sorted(
         [
-            f'{path}:2:7: unknown key "feed.kye"; did you mean "key"?',
-            f"{path}:3:9: feed.speed: has to be greater than 0; it is -1",
+            f'{path}:2:1: unknown key "feed.kye"; did you mean "key"?',
+            f"{path}:3:1: feed.speed: has to be greater than 0; it is -1",
             f"{path}:4:20: feed.channels.1: T.* is no channel: write A.*, AM.*, LULD.* or AM.AAPL; it is 'T.*'",
-            f"{path}:7:13: engine.grace_s: has to be a valid number, unable to parse string as a number; it is 'soon'",
+            f"{path}:7:3: engine.grace_s: has to be a valid number, unable to parse string as a number; it is 'soon'",
             f"{path}:8:1: redis: port is of the embedded server: write the port into redis.url",
             f'{path}:11:1: unknown section "htp"; did you mean "http"?',
-            f"{path}:14:10: log.level: has to be 'debug', 'info', 'warning' or 'error'; it is 'loud'",
+            f"{path}:14:1: log.level: has to be 'debug', 'info', 'warning' or 'error'; it is 'loud'",
             "TECHNIC_HTTP__PORT: http.port: has to be less than or equal to 65535; it is '99999'",
             'TECHNIC_HTTP__HSOT: unknown key "http.hsot"; did you mean "host"?',
             'TECHNIC_FED__KEY: unknown section "fed"; did you mean "feed"?',
@@ -144,7 +144,7 @@ def test_a_file_that_is_absent_foreign_or_broken_is_named(tmp_path: Path) -> Non
     foreign.write_bytes(b"#" * 1_000_001)
     assert mistakes(foreign) == [f"{foreign}: is no TOML file; name another file with -c"]
     write(foreign, "feed = 3")
-    assert mistakes(foreign) == [f"{foreign}:1:8: feed has to be a table; write its keys under [feed]"]
+    assert mistakes(foreign) == [f"{foreign}:1:1: feed has to be a table; write its keys under [feed]"]
 
 
 def test_mistakes_in_the_environment_are_told_beside_a_broken_file(
