@@ -198,8 +198,8 @@ class _Checker:
         fewest, most = FUNCTIONS[node.name]
         arguments = tuple(self.number(argument, lag) for argument in node.arguments)
         if not fewest <= len(arguments) <= most:
-            wanted = f"{fewest}" if fewest == most else f"{fewest} to {most}"
-            return self._mistake(node.at, f"{node.name} takes {wanted} arguments, not {len(arguments)}")
+            wanted = f"{fewest} argument{'s' * (most > 1)}" if fewest == most else f"{fewest} to {most} arguments"
+            return self._mistake(node.at, f"{node.name} takes {wanted}, not {len(arguments)}")
         return Call(node.name, arguments, at=node.at)
 
     def _indicator(self, call: Call, output: str, lag: int) -> Node:

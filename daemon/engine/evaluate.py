@@ -59,7 +59,7 @@ class Evaluator:
         every = np.ones(len(plan.rules), np.bool_)
         self._chosen = {False: every, True: plan.tick}
         self._conditions = {peek: self._choose(chosen) for peek, chosen in self._chosen.items()}
-        self._terms: dict[int, Program] = {}
+        self._explanations: dict[int, tuple[tuple[str, ...], Program]] = {}
 
     def features(self, rows: Longs, context: Context, *, peek: bool = False) -> Floats:
         """The model's features, ``float64[n, k]`` in C order, NaN where not known."""
@@ -92,11 +92,11 @@ class Evaluator:
         peek: bool = False,
     ) -> dict[str, Floats]:
         """What a rule saw: `Plan.terms` with their values at `positions` of this step, NaN if not known."""
-        program = self._terms.get(rule) or self._explanation(rule)
+        texts, program = self._explanations.get(rule) or self._explanation(rule)
         part = Context(context.bars[:, positions], *(np.broadcast_to(x, rows.shape)[positions] for x in context[1:]))
         scores = None if score is None else score[positions]
         values = run(program, self._inputs(rows[positions], part, scores, peek=peek))
-        return dict(zip(self._plan.terms(rule), values.T, strict=True))
+        return dict(zip(texts, values.T, strict=True))
 
     def commit(self, rows: Longs, context: Context, score: Floats | None) -> None:
         """The bars of this step are closed: what is looked back at remembers them."""
@@ -129,9 +129,11 @@ class Evaluator:
     def _choose(self, chosen: Flags) -> Program:
         return self._program([self._plan.conditions[rule] for rule in np.flatnonzero(chosen)])
 
-    def _explanation(self, rule: int) -> Program:
-        self._terms[rule] = self._program(list(self._plan.terms(rule).values()))
-        return self._terms[rule]
+    def _explanation(self, rule: int) -> tuple[tuple[str, ...], Program]:
+        """Made when a rule first fires: a hundred rules need not wait for it at start."""
+        terms = self._plan.terms(rule)
+        self._explanations[rule] = (tuple(terms), self._program(list(terms.values())))
+        return self._explanations[rule]
 
     def _inputs(self, rows: Longs, context: Context, score: Floats | None, *, peek: bool) -> Inputs:
         self._lags.reserve(self._frame.capacity)
