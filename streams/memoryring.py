@@ -29,9 +29,7 @@ class MemoryRing:
         dropped: alerts lost because the ring was full.
     """
 
-    def __init__(
-        self, outbox: Outbox, on_change: Callable[[OutboxError | None], None], size: int = 10_000
-    ) -> None:
+    def __init__(self, outbox: Outbox, on_change: Callable[[OutboxError | None], None], size: int = 10_000) -> None:
         self.error: OutboxError | None = None
         self.dropped = 0
         self._outbox, self._on_change = outbox, on_change

@@ -270,9 +270,7 @@ class Outbox:
         if last_ms > now_ms + FUTURE_MS:
             hours = (last_ms - now_ms) // 3_600_000
             what = f"its newest stream id, {last_ms}, lies {hours} hours ahead of the clock"
-            raise OutboxFutureError(
-                self.path, what, "set the clock right, or move the file away and start anew"
-            )
+            raise OutboxFutureError(self.path, what, "set the clock right, or move the file away and start anew")
 
     def _last_to_delete(self, connection: sqlite3.Connection, now_ms: int) -> int:
         head = self._head(connection)[0]
@@ -315,21 +313,15 @@ class Outbox:
         except sqlite3.Error as error:
             name = getattr(error, "sqlite_errorname", "outbox closed")
             if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-                raise OutboxCorruptError(
-                    self.path, str(error), "move the file away and start anew"
-                ) from error
+                raise OutboxCorruptError(self.path, str(error), "move the file away and start anew") from error
             what = f"{error} ({name})"
-            raise OutboxUnavailableError(
-                self.path, what, "free or mend the disk; it goes on by itself"
-            ) from error
+            raise OutboxUnavailableError(self.path, what, "free or mend the disk; it goes on by itself") from error
 
 
 def _plain(entry: Entry) -> dict[str, str]:
     if not entry.fields:
         raise ValueError(f"alert {entry.id} has no fields")
-    return {
-        name: value.decode() if isinstance(value, bytes) else value for name, value in entry.fields.items()
-    }
+    return {name: value.decode() if isinstance(value, bytes) else value for name, value in entry.fields.items()}
 
 
 def _rows(connection: sqlite3.Connection, where: str, *arguments: int) -> list[Stored]:

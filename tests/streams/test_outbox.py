@@ -35,9 +35,7 @@ NOW = 1_736_000_000_000
 
 
 def alerts(*numbers: int) -> list[Entry]:
-    return [
-        Entry(f"alert-{number:05}", {"id": f"alert-{number:05}", "data": b'{"v":1}'}) for number in numbers
-    ]
+    return [Entry(f"alert-{number:05}", {"id": f"alert-{number:05}", "data": b'{"v":1}'}) for number in numbers]
 
 
 @pytest.fixture
@@ -237,9 +235,7 @@ for batch in range(start, start + 100_000, 5):
 
 def appended_until_killed(path: Path, start: int, batches: int) -> int:
     """The last number acknowledged by a process that is killed while it appends."""
-    child = subprocess.Popen(
-        [sys.executable, "-c", APPENDER, str(path), str(start)], stdout=subprocess.PIPE, text=True
-    )
+    child = subprocess.Popen([sys.executable, "-c", APPENDER, str(path), str(start)], stdout=subprocess.PIPE, text=True)
     assert child.stdout
     for _ in range(batches):
         child.stdout.readline()
