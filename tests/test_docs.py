@@ -41,7 +41,7 @@ def rows(section: type[Section]) -> list[str]:
     return [f"| `{key}` | {default(field)} | {field.description} |" for key, field in fields]
 
 
-@pytest.mark.parametrize(("name", "section"), sections())
+@pytest.mark.parametrize(("name", "section"), list(sections()))
 def test_the_configuration_page_lists_every_key_with_its_default_and_meaning(name: str, section: type[Section]) -> None:
     page = (DOCS / "configuration.md").read_text()
     part = re.search(rf"^## `\[{name}\]`.*?(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
