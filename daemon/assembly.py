@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 from daemon.engine import rules
 from daemon.engine.engine import Engine, Settings
 from daemon.engine.plan import Plan
-from daemon.engine.vocabulary import Vocabulary
 from daemon.scoring.features import DEFAULT_FEATURES
 from daemon.scoring.link import Link
-from indicators import CATALOGUE
 
 if TYPE_CHECKING:
     from daemon.config import Config
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
 SHIPPED = "default.toml"
 PATIENCE_S = 60.0
 """How long a learner is waited for where alerts have to be the same every time."""
-
-VOCABULARY = Vocabulary(CATALOGUE)
 
 
 class Untaught:
@@ -49,9 +45,9 @@ def plan_of(config: Config) -> Plan:
     path = config.engine.rules
     shipped = files("daemon") / "rules" / SHIPPED
     text = (path or shipped).read_text(encoding="utf-8")
-    ruleset = rules.load(text, str(path or SHIPPED), VOCABULARY)
-    features = rules.features({text: text for text in DEFAULT_FEATURES}, VOCABULARY)
-    return Plan(ruleset, features if config.model.enabled else (), VOCABULARY)
+    ruleset = rules.load(text, str(path or SHIPPED))
+    features = rules.features(DEFAULT_FEATURES)
+    return Plan(ruleset, features if config.model.enabled else ())
 
 
 def settings_of(config: Config) -> Settings:
