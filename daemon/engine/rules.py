@@ -37,8 +37,10 @@ EVALUATIONS = ("close", "tick")
 
 EVERYTHING = Vocabulary()
 
-_KEYS = ("name", "on", "where", "cooldown", "severity", "evaluate")
-_LATER = ("hold", "until", "budget", "by")
+KEYS = ("name", "on", "where", "cooldown", "severity", "evaluate")
+"""What a rule can say."""
+LATER = ("hold", "until", "budget", "by")
+"""What it will be able to say."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _DURATION = re.compile(r"([0-9]{1,9})(s|m|h|d)")
 _UNIT_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -165,7 +167,7 @@ class _File:
 
     def _rule(self, path: Path, table: dict[str, object]) -> Rule | None:
         before = len(self._errors)
-        for key in table.keys() - set(_KEYS):
+        for key in table.keys() - set(KEYS):
             self._unknown_key((*path, key), key)
         name = self._name(path, table)
         on, where = self._conditions((*path, "on"), table), self._conditions((*path, "where"), table)
@@ -183,10 +185,10 @@ class _File:
         self._errors.append(RuleError(at, message, remedy))
 
     def _unknown_key(self, path: Path, key: str) -> None:
-        if key in _LATER:
+        if key in LATER:
             self._mistake(path, f'"{key}" is not yet available')
         else:
-            remedy = nearest(key, _KEYS) or f"a rule has {', '.join(_KEYS)}"
+            remedy = nearest(key, KEYS) or f"a rule has {', '.join(KEYS)}"
             self._mistake(path, f'unknown key "{key}"', remedy)
 
     def _name(self, path: Path, table: dict[str, object]) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,13 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.engine.errors import RuleErrors
-from daemon.engine.rules import features, load
+from daemon.engine.rules import KEYS, LATER, SEVERITIES, features, load
 from daemon.engine.syntax import write
+from daemon.engine.vocabulary import ALIASES, CONTEXT, CROSSINGS, FIELDS, FUNCTIONS, RESERVED, SESSIONS
 from tests.daemon.engine.expressions import PIECES
 
 if TYPE_CHECKING:
     from daemon.engine.rules import Rule
 
+GUIDE = Path(__file__).parents[3] / "docs" / "rules.md"
 SHIPPED = Path(__file__).parents[3] / "daemon" / "rules" / "default.toml"
 
 WHOLE = """\
@@ -169,3 +172,21 @@ def test_features_are_numbers_without_the_score() -> None:
     with pytest.raises(RuleErrors) as caught:
         features(["close", "clos", "close > 5", "score + 1", "1 +"])
     assert [error.at.line for error in caught.value.errors] == [2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("text", re.findall(r"```toml\n(.*?)```", GUIDE.read_text(), re.DOTALL))
+def test_the_examples_of_the_guide_load(text: str) -> None:
+    assert load(text, "rules.md").rules
+
+
+def test_the_guide_names_everything_that_can_be_written() -> None:
+    guide = GUIDE.read_text()
+    words = [*FIELDS, *ALIASES, *CONTEXT, *SESSIONS, *FUNCTIONS, *CROSSINGS, *RESERVED, *KEYS, *LATER, *SEVERITIES]
+    assert [word for word in words if not re.search(rf"[`\"]{word}\b", guide)] == []
+
+
+def test_the_guide_shows_mistakes_as_they_are_told() -> None:
+    wrong, told = re.findall(r"```toml wrong\n(.*?)```.*?```\n(.*?)```", GUIDE.read_text(), re.DOTALL)[0]
+    with pytest.raises(RuleErrors) as caught:
+        load(wrong, "rules.toml")
+    assert str(caught.value) == told.strip()
