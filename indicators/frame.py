@@ -58,10 +58,11 @@ class Frame:
         """
         self.specs = tuple(dict.fromkeys(specs))
         self._layout = rings.places(_depths(self.specs, lookback))
-        self._columns = {
-            (spec.key, name): k
-            for k, (spec, name) in enumerate((spec, name) for spec in self.specs for name in spec.outputs)
-        }
+        reads = dict.fromkeys(read for spec in self.specs for read in spec.reads)
+        self._reads = {read: k for k, read in enumerate(reads)}
+        self._lags = _lags(self._reads, self._layout)
+        outputs = [(spec.key, name) for spec in self.specs for name in spec.outputs]
+        self._columns = {output: k for k, output in enumerate(outputs)}
         self._allocate(max(capacity, 1))
 
     @property
@@ -98,16 +99,16 @@ class Frame:
         Raises:
             RowError: a row lies outside the frame; nothing was changed.
         """
-        rows, bars, time = self._checked(rows, start_ms, bars, session)
+        rows, bars, time, lagged = self._gathered(rows, start_ms, bars, session)
         for i in self._instances:
-            i.kernel(rows, bars, time, self._ring, self.count, i.state, i.params, i.out, True)
+            i.kernel(rows, bars, time, lagged, i.state, i.params, i.out, True)
         rings.append(rows, bars, time, self._layout, self._ring, self.count, self.last_start)
 
     def peek(self, rows: Longs, start_ms: Longs, bars: Floats, session: Longs) -> None:
         """Write into `peeked` what `update` would give, and change nothing else. Arguments as there."""
-        rows, bars, time = self._checked(rows, start_ms, bars, session)
+        rows, bars, time, lagged = self._gathered(rows, start_ms, bars, session)
         for i in self._instances:
-            i.kernel(rows, bars, time, self._ring, self.count, i.state, i.params, i.peeked, False)
+            i.kernel(rows, bars, time, lagged, i.state, i.params, i.peeked, False)
 
     def bar(self, field: str, rows: Longs, back: int = 0) -> Floats:
         """A field of a closed bar, ``float64[n]``: the newest at back 0; NaN where a row has fewer bars.
@@ -133,7 +134,7 @@ class Frame:
 
     def zero(self, row: int) -> None:
         """Forget all of a row, before another symbol takes it."""
-        self._ring[row] = 0.0
+        self._ring[:, row] = 0.0
         self.count[row] = 0
         self.last_start[row] = 0
         self.out[:, row] = np.nan
@@ -144,8 +145,8 @@ class Frame:
     def to_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
         """The whole closed state as plain arrays, views that are good until the next update.
 
-        ``count``, ``last_start``: int64[capacity]; ``layout``: int64[6, 2] and ``ring``: float64[capacity,
-        width], see `indicators.ring`; for every spec ``state/KEY``: float64[capacity, width], ``out/KEY``:
+        ``count`` and ``last_start``: int64[capacity]; ``layout``: int64[6, 2] and ``ring``: float64[depth, capacity],
+        see `indicators.ring`; and for every spec ``state/KEY``: float64[capacity, width] and ``out/KEY``:
         float64[outputs, capacity].
         """
         arrays: dict[str, np.ndarray[Any, Any]] = {
@@ -174,13 +175,13 @@ class Frame:
         self._allocate(max(size, self.capacity))
         self.count[:size] = arrays["count"]
         self.last_start[:size] = arrays["last_start"]
-        self._ring[:size] = rings.relaid(arrays["ring"], arrays["layout"], self._layout, arrays["count"])
+        self._ring[:, :size] = rings.relaid(arrays["ring"], arrays["layout"], self._layout, arrays["count"])
         return tuple(i.spec.key for i in self._instances if not _restore(i, arrays, size))
 
     def _allocate(self, capacity: int) -> None:
         self.count = np.zeros(capacity, np.int64)
         self.last_start = np.zeros(capacity, np.int64)
-        self._ring = np.zeros((capacity, rings.width(self._layout)))
+        self._ring = np.zeros((rings.depth(self._layout), capacity))
         self.out = np.full((len(self._columns), capacity), np.nan)
         self.peeked = np.full((len(self._columns), capacity), np.nan)
         self._instances = [self._instance(spec, capacity) for spec in self.specs]
@@ -191,22 +192,22 @@ class Frame:
         return _Instance(
             spec=spec,
             kernel=spec.indicator.kernel,
-            params=_params(spec, self._layout),
+            params=np.array([*spec.numbers, *(self._reads[read] for read in spec.reads)], np.float64),
             state=np.zeros((capacity, spec.width)),
             out=self.out[columns],
             peeked=self.peeked[columns],
         )
 
-    def _checked(
+    def _gathered(
         self, rows: Longs, start_ms: Longs, bars: Floats, session: Longs
-    ) -> tuple[Longs, Floats, Longs]:
-        """Arguments in the one layout for which kernels are compiled."""
+    ) -> tuple[Longs, Floats, Longs, Floats]:
+        """Arguments in the one layout for which kernels are compiled, and what these read of the past."""
         rows, bars = _plain(rows, np.int64), _plain(bars, np.float64)
-        time = np.empty((2, len(rows)), np.int64)
         started, sessions = _plain(start_ms, np.int64), _plain(session, np.int64)
-        if not rings.prepare(rows, started, sessions, self.capacity, time):
+        time, lagged = np.empty((2, len(rows)), np.int64), np.empty((len(self._lags), len(rows)))
+        if not rings.gather(rows, started, sessions, self._ring, self.count, self._lags, time, lagged):
             raise RowError(f"rows {rows.min()} to {rows.max()} in a frame of {self.capacity}; reserve first")
-        return rows, bars, time
+        return rows, bars, time, lagged
 
 
 def _plain(array: np.ndarray[Any, Any], dtype: type[np.generic]) -> np.ndarray[Any, Any]:
@@ -217,15 +218,15 @@ def _plain(array: np.ndarray[Any, Any], dtype: type[np.generic]) -> np.ndarray[A
 def _depths(specs: Iterable[Spec], lookback: int | Mapping[str, int]) -> dict[str, int]:
     kept = dict.fromkeys(rings.FIELDS, lookback) if isinstance(lookback, int) else dict(lookback)
     for spec in specs:
-        for field, bars in spec.reads.items():
-            kept[field] = max(kept.get(field, 1), bars)
+        for field, back in spec.reads:
+            kept[field] = max(kept.get(field, 1), back)
     return kept
 
 
-def _params(spec: Spec, layout: Longs) -> Floats:
-    """What a kernel is told of its spec: the arguments, then offset and mask of every field it reads."""
-    places = [layout[rings.FIELDS.index(field)] for field in spec.reads]
-    return np.concatenate([np.array(spec.numbers), *places]).astype(np.float64)
+def _lags(reads: Iterable[tuple[str, int]], layout: Longs) -> Longs:
+    """Offset, mask and lag of every value read of the past, ``int64[lags, 3]``."""
+    lags = [(*layout[rings.FIELDS.index(field)], back) for field, back in reads]
+    return np.array(lags, np.int64).reshape(-1, 3)
 
 
 def _restore(instance: _Instance, arrays: Mapping[str, np.ndarray[Any, Any]], size: int) -> bool:
@@ -244,7 +245,7 @@ def _common_rows(arrays: Mapping[str, np.ndarray[Any, Any]]) -> int:
     needed = {"count", "last_start", "ring", "layout"}
     if missing := needed - arrays.keys():
         raise StateError(f"saved frame lacks {', '.join(sorted(missing))}")
-    sizes = {len(arrays[name]) for name in ("count", "last_start", "ring")}
-    if len(sizes) > 1 or arrays["ring"].shape[1:] != (rings.width(arrays["layout"]),):
+    sizes = {len(arrays["count"]), len(arrays["last_start"]), arrays["ring"].shape[-1]}
+    if len(sizes) > 1 or len(arrays["ring"]) != rings.depth(arrays["layout"]):
         raise StateError(f"arrays of the saved frame do not fit together: {sorted(sizes)} rows")
-    return sizes.pop()
+    return int(sizes.pop())

@@ -4,33 +4,34 @@ Kernels are cached on disk beside their source, release the GIL, and divide as n
 a loop). fastmath stays off: it would throw away the compensation of running sums and the meaning of NaN.
 
 numba notices a change of the file a kernel stands in, not of the helpers it calls: after editing a helper
-(`sums`, `moments`, `extremes`, `ring`, `ordertree`) remove the ``*.nbi`` files beside the sources.
+(`sums`, `moments`, `extremes`, `ring`) remove the ``*.nbi`` files beside the sources.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar, cast
+from fractions import Fraction
+from typing import Any, TypeVar, cast
 
 import numba
+from numba import types
+from numba.extending import intrinsic
 
 from indicators.types import Floats, Longs
 
 F = TypeVar("F", bound=Callable[..., object])
 
-KernelFunction = Callable[[Longs, Floats, Longs, Floats, Longs, Floats, Floats, Floats, bool], None]
+KernelFunction = Callable[[Longs, Floats, Longs, Floats, Floats, Floats, Floats, bool], None]
 """Form of every indicator's kernel; it takes one bar for each of n rows.
 
 Args, by position:
     rows: ``int64[n]``, unique rows.
     bars: ``float64[6, n]``, the new bars: open, high, low, close, volume, vwap (NaN where unknown).
     time: ``int64[2, n]``, start of each bar in milliseconds, and the identity of its session.
-    ring: ``float64[capacity, width]``, closed bars; see `indicators.ring`. The new bar is not yet in it.
-    count: ``int64[capacity]``, bars closed by row before this one: where the ring stands.
+    lagged: ``float64[lags, n]``, earlier values that indicators of this frame look back at, see `params`.
     state: ``float64[capacity, width]``, this instance's own; column 0 counts the bars it has seen, all zero
         is fresh.
-    params: ``float64[p]``, the arguments in order, then offset and mask of each field that it reads from the
-        ring.
+    params: ``float64[p]``, the arguments in order, then for each of the spec's `reads` its row in `lagged`.
     out: ``float64[outputs, capacity]``, written at `rows`.
     commit: False for a peek: write `out` only.
 """
@@ -39,3 +40,24 @@ Args, by position:
 def kernel(function: F) -> F:
     """Compile `function` on its first call; plain Python under ``NUMBA_DISABLE_JIT=1``."""
     return cast("F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+
+
+def inlined(function: F) -> F:
+    """Compile `function` into the kernels that call it: a call of its own would cost more than the few sums in it."""
+    return cast("F", numba.njit(forceinline=True, nogil=True, error_model="numpy")(function))
+
+
+def _fused_multiply_add(_context: Any, a: Any, b: Any, c: Any) -> Any:
+    signature = types.float64(a, b, c)
+    return signature, lambda _context, builder, _signature, operands: builder.fma(*operands)
+
+
+def _plain_multiply_add(a: float, b: float, c: float) -> float:
+    return float(Fraction(a) * Fraction(b) + Fraction(c))
+
+
+fused = cast(
+    "Callable[[float, float, float], float]",
+    _plain_multiply_add if numba.config.DISABLE_JIT else intrinsic(_fused_multiply_add),
+)
+"""a * b + c, rounded once: one instruction when compiled, exact fractions when not."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from indicators.jit import kernel
-from indicators.sums import add_product, shift, two_product
+from indicators.jit import inlined
+from indicators.sums import shift, shift_squares, two_product
 
 if TYPE_CHECKING:
     from indicators.types import Floats
@@ -19,7 +19,7 @@ COLUMNS = 6
 """State: sum and its rest, sum of squares and its rest, last value, length of the run of equal values."""
 
 
-@kernel
+@inlined
 def roll_moments(
     state: Floats, row: int, base: int, n: float, enters: float, leaves: float, commit: bool
 ) -> tuple[float, float]:
@@ -38,8 +38,7 @@ def roll_moments(
         (mean, variance), variance >= 0.
     """
     total, rest = shift(state[row, base], state[row, base + 1], enters, leaves)
-    squares, square_rest = add_product(state[row, base + 2], state[row, base + 3], enters, enters)
-    squares, square_rest = add_product(squares, square_rest, -leaves, leaves)
+    squares, square_rest = shift_squares(state[row, base + 2], state[row, base + 3], enters, leaves)
     run = state[row, base + 5] + 1.0 if enters == state[row, base + 4] else 1.0
     if commit:
         state[row, base] = total
@@ -50,11 +49,12 @@ def roll_moments(
         state[row, base + 5] = run
     if run >= n:
         return enters, 0.0
-    mean = total / n
-    # sum of (x - mean)^2 = squares - mean * (2 * total - n * mean), every term in two doubles
-    product, lost = two_product(n, mean)
+    # sum of (x - m)^2 = squares - m * (2 * total - n * m) for any m next to the mean, every term in two doubles
+    share = 1.0 / n
+    middle = total * share
+    product, lost = two_product(n, middle)
     inner = 2.0 * total - product
     inner_rest = 2.0 * rest - lost
-    outer, lost = two_product(mean, inner)
-    spread = (squares - outer) + (square_rest - (lost + mean * inner_rest))
-    return mean, max(spread, 0.0) / n
+    outer, lost = two_product(middle, inner)
+    spread = (squares - outer) + (square_rest - (lost + middle * inner_rest))
+    return total / n, max(spread, 0.0) * share

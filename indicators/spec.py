@@ -11,11 +11,12 @@ from indicators.errors import ArgumentError, nearest
 from indicators.ring import FIELDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from indicators.jit import KernelFunction
 
 Argument = int | float | str
+Reads = tuple[tuple[str, int], ...]
 
 LONGEST = 5_000
 """Bars of the longest window: bounds the memory that one call in a rule can ask for."""
@@ -69,8 +70,8 @@ def _field_problem(name: str, value: object) -> str:
     return f"{name} {value!r} is not a field of a bar; {remedy}"
 
 
-def _nothing_read(*_arguments: Argument) -> Mapping[str, int]:
-    return {}
+def _nothing_read(*_arguments: Argument) -> Reads:
+    return ()
 
 
 def _no_problem(*_arguments: Argument) -> str | None:
@@ -91,7 +92,7 @@ class Indicator:
         kernel: see `indicators.jit.KernelFunction`.
         width: columns of state.
         warmup: for each output the number of bars until it has a value.
-        reads: fields that the kernel looks back into, and how many bars deep.
+        reads: values of the past that the kernel is handed: field, and how many bars back.
         problem: what is wrong with arguments that are each in range, or None.
         undefined: when an output is NaN after warm-up; empty if never.
         differences: where it deliberately differs from TA-Lib; empty if nowhere.
@@ -107,7 +108,7 @@ class Indicator:
     kernel: KernelFunction
     width: Callable[..., int]
     warmup: Callable[..., tuple[int, ...]]
-    reads: Callable[..., Mapping[str, int]] = _nothing_read
+    reads: Callable[..., Reads] = _nothing_read
     problem: Callable[..., str | None] = _no_problem
     undefined: str = ""
     differences: str = ""
@@ -154,8 +155,8 @@ class Spec:
         return max(self.warmups)
 
     @property
-    def reads(self) -> Mapping[str, int]:
-        """Fields looked back into, and how many bars deep."""
+    def reads(self) -> Reads:
+        """Values of the past that the kernel is handed: field, and how many bars back."""
         return self.indicator.reads(*self.arguments)
 
     @property

@@ -8,12 +8,10 @@ Sci. Comput. 26 (2005).
 
 from __future__ import annotations
 
-from indicators.jit import kernel
-
-_SPLIT = 134217729.0  # 2**27 + 1 cuts a double into two halves whose products are exact
+from indicators.jit import fused, inlined
 
 
-@kernel
+@inlined
 def two_sum(a: float, b: float) -> tuple[float, float]:
     """The rounded sum of a and b, and exactly what rounding took off."""
     total = a + b
@@ -21,20 +19,14 @@ def two_sum(a: float, b: float) -> tuple[float, float]:
     return total, (a - (total - part)) + (b - part)
 
 
-@kernel
+@inlined
 def two_product(a: float, b: float) -> tuple[float, float]:
     """The rounded product of a and b, and exactly what rounding took off."""
     product = a * b
-    c = _SPLIT * a
-    a_high = c - (c - a)
-    a_low = a - a_high
-    c = _SPLIT * b
-    b_high = c - (c - b)
-    b_low = b - b_high
-    return product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+    return product, fused(a, b, -product)
 
 
-@kernel
+@inlined
 def shift(total: float, rest: float, enters: float, leaves: float) -> tuple[float, float]:
     """The sum total + rest after one value enters and another leaves its window, again as (total, rest)."""
     first, lost = two_sum(total, enters)
@@ -44,7 +36,15 @@ def shift(total: float, rest: float, enters: float, leaves: float) -> tuple[floa
     return total, rest - (total - second)
 
 
-@kernel
+@inlined
+def shift_squares(total: float, rest: float, enters: float, leaves: float) -> tuple[float, float]:
+    """As `shift`, for a sum of squares: the square of `enters` in, that of `leaves` out."""
+    square_in, lost_in = two_product(enters, enters)
+    square_out, lost_out = two_product(leaves, leaves)
+    return shift(total, rest + (lost_in - lost_out), square_in, square_out)
+
+
+@inlined
 def add_product(total: float, rest: float, a: float, b: float) -> tuple[float, float]:
     """The sum total + rest plus a times b, again as (total, rest)."""
     product, lost = two_product(a, b)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indicators.errors import StateError
-from indicators.jit import kernel
+from indicators.jit import inlined, kernel
 
 if TYPE_CHECKING:
     from indicators.types import Longs, Symbols, Words
@@ -19,14 +19,14 @@ _ODD_B = np.uint64(0xC2B2AE3D27D4EB4F)
 _HALF = np.uint64(32)
 
 
-@kernel
+@inlined
 def _slot(a: np.uint64, b: np.uint64, size: int) -> int:
     mixed = (a * _ODD_A) ^ (b * _ODD_B)
     mixed ^= mixed >> _HALF
     return int((mixed * _ODD_A) >> _HALF) & (size - 1)
 
 
-@kernel
+@inlined
 def _seek(a: np.uint64, b: np.uint64, keys: Words, slots: Longs) -> int:
     """The slot that holds this key, or the empty one where it would stand."""
     slot = _slot(a, b, slots.shape[0])

@@ -202,7 +202,8 @@ def obv(bars: Bars) -> list[list[float]]:
 
 def mfi(bars: Bars, n: int) -> list[list[float]]:
     price = bars.typical
-    sign = np.sign(np.diff(price, prepend=price[:1]))
+    change = np.diff(price, prepend=price[:1])
+    sign = np.where(np.abs(change) < 1e-9, 0.0, np.sign(change))  # 1.01 + 1.02 is not quite 1.00 + 1.03
     flow = [float(x) for x in sign * price * bars.volume]
 
     def index(flows: Sequence[float]) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indicators.catalogue.true_range import range_of
-from indicators.jit import kernel
+from indicators.jit import inlined, kernel
 from indicators.ring import CLOSE, HIGH, LOW
 from indicators.spec import Indicator, window
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 SEEN, LAST_HIGH, LAST_LOW, LAST_CLOSE, PLUS, MINUS, RANGE, ADX, WIDTH = range(9)
 
 
-@kernel
+@inlined
 def _moves(up: float, down: float) -> tuple[float, float]:
     """Directional movement: the larger of the two moves beyond the last bar, if it is one."""
     return (up if up > down and up > 0.0 else 0.0), (down if down > up and down > 0.0 else 0.0)
 
 
-@kernel
+@inlined
 def _smoothed(before: float, value: float, seen: float, n: float) -> float:
     """Wilder's running sum: the first n - 1 are added up, from then on it leaks one n-th a bar."""
     return before + value if seen < n else before - before / n + value
 
 
-@kernel
+@inlined
 def _index(before: float, plus: float, minus: float, seen: float, n: float) -> float:
     """The next state of the ADX: the sum of the first n indices, their average from then on."""
     moved = plus + minus
@@ -47,8 +47,7 @@ def adx(
     rows: Longs,
     bars: Floats,
     _time: Longs,
-    _ring: Floats,
-    _count: Longs,
+    _lagged: Floats,
     state: Floats,
     params: Floats,
     out: Floats,

@@ -23,20 +23,19 @@ def bollinger(
     rows: Longs,
     bars: Floats,
     _time: Longs,
-    ring: Floats,
-    count: Longs,
+    lagged: Floats,
     state: Floats,
     params: Floats,
     out: Floats,
     commit: bool,
 ) -> None:
     """Rolling mean and deviation; %B and width from them."""
-    field, n, k, offset, mask = int(params[0]), params[1], params[2], int(params[3]), int(params[4])
+    field, n, k, back = int(params[0]), params[1], params[2], int(params[3])
     for i in range(rows.shape[0]):
         row = rows[i]
         seen = state[row, SEEN]
         value = price(bars, field, i)
-        leaves = ring[row, offset + ((count[row] - int(n)) & mask)] if seen >= n else 0.0
+        leaves = lagged[back, i] if seen >= n else 0.0
         mean, variance = roll_moments(state, row, MOMENTS, n, value, leaves, commit)
         if commit:
             state[row, SEEN] = seen + 1.0
@@ -62,6 +61,6 @@ INDICATOR = Indicator(
     kernel=bollinger,
     width=lambda _source, _n, _k: WIDTH,
     warmup=lambda _source, n, _k: (n,) * 5,
-    reads=lambda source, n, _k: {source: n},
+    reads=lambda source, n, _k: ((source, n),),
     undefined="percent_b where all n values are equal; width where their mean is 0",
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indicators.jit import kernel
+from indicators.jit import inlined, kernel
 from indicators.ring import price
 from indicators.spec import SOURCE, Indicator, window
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SEEN, EMA, WIDTH = range(3)
 
 
-@kernel
+@inlined
 def seeded_ema(before: float, value: float, seen: float, n: float) -> float:
     """The next state of an average: the sum of values until n were seen, the average from then on.
 
@@ -37,8 +37,7 @@ def ema(
     rows: Longs,
     bars: Floats,
     _time: Longs,
-    _ring: Floats,
-    _count: Longs,
+    _lagged: Floats,
     state: Floats,
     params: Floats,
     out: Floats,

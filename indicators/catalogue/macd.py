@@ -22,8 +22,7 @@ def macd(
     rows: Longs,
     bars: Floats,
     _time: Longs,
-    _ring: Floats,
-    _count: Longs,
+    _lagged: Floats,
     state: Floats,
     params: Floats,
     out: Floats,
@@ -67,6 +66,5 @@ INDICATOR = Indicator(
     problem=lambda _source, fast, slow, _signal: (
         None if fast < slow else f"fast ({fast}) must be shorter than slow ({slow})"
     ),
-    differences="the line itself has a value as soon as it is known; TA-Lib holds it back until the signal "
-    "has one",
+    differences="the line itself has a value as soon as it is known; TA-Lib holds it back until the signal has one",
 )

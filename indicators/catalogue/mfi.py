@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 
 SEEN, LAST, IN, IN_REST, OUT, OUT_REST, STILL, PLACE, FLOWS = range(9)
 
+ROUNDING = 1e-12
+"""Means of the same prices in another order differ by less than this share, those of different ticks by more."""
+
 
 @kernel
 def mfi(
     rows: Longs,
     bars: Floats,
     _time: Longs,
-    _ring: Floats,
-    _count: Longs,
+    _lagged: Floats,
     state: Floats,
     params: Floats,
     out: Floats,
@@ -36,7 +38,7 @@ def mfi(
         seen = state[row, SEEN]
         price, last = typical(bars, i), state[row, LAST]
         flow = 0.0
-        if seen >= 1.0 and price != last:
+        if seen >= 1.0 and abs(price - last) > ROUNDING * price:
             flow = price * bars[VOLUME, i] * (1.0 if price > last else -1.0)
         slot = FLOWS + int(state[row, PLACE])
         leaves = state[row, slot]

@@ -20,8 +20,7 @@ def obv(
     rows: Longs,
     bars: Floats,
     _time: Longs,
-    _ring: Floats,
-    _count: Longs,
+    _lagged: Floats,
     state: Floats,
     _params: Floats,
     out: Floats,
@@ -32,8 +31,9 @@ def obv(
         row = rows[i]
         seen = state[row, SEEN]
         close, last = bars[CLOSE, i], state[row, LAST]
-        rises = seen == 0.0 or close > last
-        signed = bars[VOLUME, i] if rises else (-bars[VOLUME, i] if close < last else 0.0)
+        rises = 1.0 if seen == 0.0 or close > last else 0.0
+        falls = 1.0 if seen > 0.0 and close < last else 0.0
+        signed = bars[VOLUME, i] * (rises - falls)
         total, rest = shift(state[row, SUM], state[row, REST], signed, 0.0)
         out[0, row] = total
         if commit:

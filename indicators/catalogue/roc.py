@@ -21,19 +21,18 @@ def roc(
     rows: Longs,
     bars: Floats,
     _time: Longs,
-    ring: Floats,
-    count: Longs,
+    lagged: Floats,
     state: Floats,
     params: Floats,
     out: Floats,
     commit: bool,
 ) -> None:
     """All it needs stands in the ring."""
-    field, n, offset, mask = int(params[0]), int(params[1]), int(params[2]), int(params[3])
+    field, n, back = int(params[0]), params[1], int(params[2])
     for i in range(rows.shape[0]):
         row = rows[i]
         seen = state[row, SEEN]
-        before = ring[row, offset + ((count[row] - n) & mask)] if seen >= n else 0.0
+        before = lagged[back, i] if seen >= n else 0.0
         out[0, row] = 100.0 * (price(bars, field, i) / before - 1.0) if before != 0.0 else np.nan
         if commit:
             state[row, SEEN] = seen + 1.0
@@ -49,7 +48,7 @@ INDICATOR = Indicator(
     kernel=roc,
     width=lambda _source, _n: WIDTH,
     warmup=lambda _source, n: (n + 1,),
-    reads=lambda source, n: {source: n},
+    reads=lambda source, n: ((source, n),),
     undefined="the value n bars ago is 0",
     differences="NaN where the value n bars ago is 0; TA-Lib says 0",
 )

@@ -22,15 +22,14 @@ def rvol(
     rows: Longs,
     bars: Floats,
     _time: Longs,
-    ring: Floats,
-    count: Longs,
+    lagged: Floats,
     state: Floats,
     params: Floats,
     out: Floats,
     commit: bool,
 ) -> None:
     """The mean is that of the bars before, so that a burst does not measure itself."""
-    n, offset, mask = int(params[0]), int(params[1]), int(params[2])
+    n, back = params[0], int(params[1])
     for i in range(rows.shape[0]):
         row = rows[i]
         seen = state[row, SEEN]
@@ -38,7 +37,7 @@ def rvol(
         known = seen >= n and state[row, IDLE] < n and before > 0.0
         out[0, row] = volume / before * n if known else np.nan
         if commit:
-            leaves = ring[row, offset + ((count[row] - n) & mask)] if seen >= n else 0.0
+            leaves = lagged[back, i] if seen >= n else 0.0
             total, rest = shift(before, state[row, REST], volume, leaves)
             state[row, SEEN] = seen + 1.0
             state[row, SUM] = total
@@ -56,6 +55,6 @@ INDICATOR = Indicator(
     kernel=rvol,
     width=lambda _n: WIDTH,
     warmup=lambda n: (n + 1,),
-    reads=lambda n: {"volume": n},
+    reads=lambda n: (("volume", n),),
     undefined="no volume in the n bars before",
 )

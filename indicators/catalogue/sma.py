@@ -22,19 +22,18 @@ def sma(
     rows: Longs,
     bars: Floats,
     _time: Longs,
-    ring: Floats,
-    count: Longs,
+    lagged: Floats,
     state: Floats,
     params: Floats,
     out: Floats,
     commit: bool,
 ) -> None:
     """Sum of the window in two doubles, divided by n."""
-    field, n, offset, mask = int(params[0]), int(params[1]), int(params[2]), int(params[3])
+    field, n, back = int(params[0]), params[1], int(params[2])
     for i in range(rows.shape[0]):
         row = rows[i]
         seen = state[row, SEEN]
-        leaves = ring[row, offset + ((count[row] - n) & mask)] if seen >= n else 0.0
+        leaves = lagged[back, i] if seen >= n else 0.0
         total, rest = shift(state[row, SUM], state[row, REST], price(bars, field, i), leaves)
         out[0, row] = total / n if seen >= n - 1 else np.nan
         if commit:
@@ -53,5 +52,5 @@ INDICATOR = Indicator(
     kernel=sma,
     width=lambda _source, _n: WIDTH,
     warmup=lambda _source, n: (n,),
-    reads=lambda source, n: {source: n},
+    reads=lambda source, n: ((source, n),),
 )

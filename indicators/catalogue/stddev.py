@@ -23,19 +23,18 @@ def stddev(
     rows: Longs,
     bars: Floats,
     _time: Longs,
-    ring: Floats,
-    count: Longs,
+    lagged: Floats,
     state: Floats,
     params: Floats,
     out: Floats,
     commit: bool,
 ) -> None:
     """Root of the rolling variance."""
-    field, n, offset, mask = int(params[0]), params[1], int(params[2]), int(params[3])
+    field, n, back = int(params[0]), params[1], int(params[2])
     for i in range(rows.shape[0]):
         row = rows[i]
         seen = state[row, SEEN]
-        leaves = ring[row, offset + ((count[row] - int(n)) & mask)] if seen >= n else 0.0
+        leaves = lagged[back, i] if seen >= n else 0.0
         _, variance = roll_moments(state, row, MOMENTS, n, price(bars, field, i), leaves, commit)
         out[0, row] = np.sqrt(variance) if seen >= n - 1.0 else np.nan
         if commit:
@@ -52,5 +51,5 @@ INDICATOR = Indicator(
     kernel=stddev,
     width=lambda _source, _n: WIDTH,
     warmup=lambda _source, n: (n,),
-    reads=lambda source, n: {source: n},
+    reads=lambda source, n: ((source, n),),
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indicators.jit import kernel
+from indicators.jit import inlined, kernel
 from indicators.ring import CLOSE, HIGH, LOW
 from indicators.spec import Indicator
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SEEN, LAST, WIDTH = range(3)
 
 
-@kernel
+@inlined
 def range_of(high: float, low: float, last: float) -> float:
     """Wilder's true range: the bar's range, stretched to the last close."""
     return max(high, last) - min(low, last)
@@ -27,8 +27,7 @@ def true_range(
     rows: Longs,
     bars: Floats,
     _time: Longs,
-    _ring: Floats,
-    _count: Longs,
+    _lagged: Floats,
     state: Floats,
     _params: Floats,
     out: Floats,

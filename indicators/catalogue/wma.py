@@ -22,15 +22,14 @@ def wma(
     rows: Longs,
     bars: Floats,
     _time: Longs,
-    ring: Floats,
-    count: Longs,
+    lagged: Floats,
     state: Floats,
     params: Floats,
     out: Floats,
     commit: bool,
 ) -> None:
     """Each bar, every value loses one unit of weight: the weighted sum loses the plain one."""
-    field, n, offset, mask = int(params[0]), params[1], int(params[2]), int(params[3])
+    field, n, back = int(params[0]), params[1], int(params[2])
     weights = n * (n + 1.0) / 2.0
     for i in range(rows.shape[0]):
         row = rows[i]
@@ -40,7 +39,7 @@ def wma(
         weighted, weighted_rest = state[row, WEIGHTED], state[row, WEIGHTED_REST]
         leaves = 0.0
         if seen >= n:
-            leaves = ring[row, offset + ((count[row] - int(n)) & mask)]
+            leaves = lagged[back, i]
             weighted, lost = two_sum(weighted, -total)
             weighted_rest += lost - rest
         weighted, weighted_rest = add_product(weighted, weighted_rest, min(seen + 1.0, n), value)
@@ -64,5 +63,5 @@ INDICATOR = Indicator(
     kernel=wma,
     width=lambda _source, _n: WIDTH,
     warmup=lambda _source, n: (n,),
-    reads=lambda source, n: {source: n},
+    reads=lambda source, n: ((source, n),),
 )

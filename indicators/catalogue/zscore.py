@@ -23,20 +23,19 @@ def zscore(
     rows: Longs,
     bars: Floats,
     _time: Longs,
-    ring: Floats,
-    count: Longs,
+    lagged: Floats,
     state: Floats,
     params: Floats,
     out: Floats,
     commit: bool,
 ) -> None:
     """Distance from the rolling mean in rolling deviations."""
-    field, n, offset, mask = int(params[0]), params[1], int(params[2]), int(params[3])
+    field, n, back = int(params[0]), params[1], int(params[2])
     for i in range(rows.shape[0]):
         row = rows[i]
         seen = state[row, SEEN]
         value = price(bars, field, i)
-        leaves = ring[row, offset + ((count[row] - int(n)) & mask)] if seen >= n else 0.0
+        leaves = lagged[back, i] if seen >= n else 0.0
         mean, variance = roll_moments(state, row, MOMENTS, n, value, leaves, commit)
         out[0, row] = (value - mean) / np.sqrt(variance) if seen >= n - 1.0 and variance > 0.0 else np.nan
         if commit:
@@ -53,6 +52,6 @@ INDICATOR = Indicator(
     kernel=zscore,
     width=lambda _source, _n: WIDTH,
     warmup=lambda _source, n: (n,),
-    reads=lambda source, n: {source: n},
+    reads=lambda source, n: ((source, n),),
     undefined="all n values are equal",
 )

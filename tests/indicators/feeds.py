@@ -49,9 +49,7 @@ def _variants(name: str) -> list[Spec]:
     return [CATALOGUE.spec(name, arguments) for arguments in chosen]
 
 
-def make_bars(
-    close: Sequence[float], spread: Sequence[float], volume: Sequence[float], vwap_every: int = 3
-) -> Bars:
+def make_bars(close: Sequence[float], spread: Sequence[float], volume: Sequence[float], vwap_every: int = 3) -> Bars:
     """Bars around closes; some know their vwap (0: none does), a session has 20 bars."""
     ends = np.asarray(close, np.float64)
     opens = np.concatenate([ends[:1], ends[:-1]])
@@ -71,9 +69,7 @@ def random_bars(draw: st.DrawFn, size: int = 60) -> Bars:
     walk = np.cumsum(draw(st.lists(moves, min_size=size, max_size=size)))
     ticks = np.maximum(start + walk, 1)
     spread = draw(st.lists(st.integers(0, 3), min_size=size, max_size=size))
-    volume = draw(
-        st.lists(st.sampled_from([0, 1, 100, 100, 12_345, 10_000_000]), min_size=size, max_size=size)
-    )
+    volume = draw(st.lists(st.sampled_from([0, 1, 100, 100, 12_345, 10_000_000]), min_size=size, max_size=size))
     # all bars know their vwap or none: where nothing moves, it and the typical price differ in the last digit
     return make_bars(ticks / 100, np.array(spread) / 100, volume, draw(st.integers(0, 1)))
 
@@ -89,9 +85,7 @@ def block(bars: Iterable[Bars], t: int | slice) -> tuple[Floats, Longs]:
     return np.array(columns[:6]), columns[6].astype(np.int64)
 
 
-def feed(
-    frame: Frame, bars: Sequence[Bars], rows: Sequence[int], first: int = 0, last: int | None = None
-) -> Floats:
+def feed(frame: Frame, bars: Sequence[Bars], rows: Sequence[int], first: int = 0, last: int | None = None) -> Floats:
     """Close bars first..last of all symbols together; values ``float64[symbols, outputs, bars]``."""
     where = np.array(rows, np.int64)
     values = []
