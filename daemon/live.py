@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from daemon.engine.alerts import Alert
     from daemon.engine.engine import Engine
     from daemon.engine.inbox import Inbox
+    from daemon.engine.plan import Plan
     from daemon.metrics import Metrics
     from streams.bars import BarBatch
     from streams.memoryring import MemoryRing
@@ -80,7 +81,13 @@ class Live:
         self._lossless, self._overflow, self._stored = lossless, overflow, stored
         self._wake, self._room = asyncio.Event(), asyncio.Event()
         self._oldest_s: float | None = None
+        self._plan: Plan | None = None
         self.turned_s = clock.monotonic_s()
+
+    def use(self, plan: Plan) -> None:
+        """Exchange the rules before the next turn."""
+        self._plan = plan
+        self._wake.set()
 
     @property
     def waiting_s(self) -> float:
@@ -118,7 +125,8 @@ class Live:
         with ThreadPoolExecutor(1, thread_name_prefix="engine") as thread:
             while True:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), TURN_S)
+                    async with asyncio.timeout(TURN_S):
+                        await self._wake.wait()
                 self._wake.clear()
                 now_ms = self._market.now_ms()
                 batch, oldest_s = self._inbox.take(), self._oldest_s
@@ -137,6 +145,9 @@ class Live:
     def _turn(self, batch: BarBatch, now_ms: int | None) -> list[Stored]:
         """One turn, in the engine's thread."""
         started_s = self._clock.monotonic_s()
+        plan, self._plan = self._plan, None
+        if plan:
+            self._engine.reload(plan)
         alerts = self._engine.step(batch) if batch.size else []
         if now_ms is not None:
             alerts += self._engine.advance(now_ms)

@@ -101,7 +101,7 @@ class Metrics:
         self.bars = self._counter("bars", "Bars that keep every law, by length: second or minute.", "length")
         self.rejects = self._counter("rejects", "Elements set aside because they break a law.", "reason")
         self.unknown_events = self._counter("unknown_events", "Elements of a type that is not read.", "event")
-        self.reconnects = self._counter("reconnects", "Connections to the feed that were lost.")
+        self.reconnects = self._followed("counter", "reconnects", "Connections to the feed that were lost.")
         self.overflows = self._counter(
             "overflows", "Feeds dropped on purpose, because not even minute bars fitted into the inbox."
         )
@@ -201,12 +201,8 @@ class Metrics:
             "Time since the last turn of a task that the watchdog looks at.",
             "task",
         )
-        self.ready = self._followed(
-            "gauge", "ready", "1 for each check of /readyz that passes, else 0.", "check"
-        )
-        self.reloads = self._counter(
-            "reloads", "Reloads of the configuration, by outcome: done or refused.", "outcome"
-        )
+        self.ready = self._followed("gauge", "ready", "1 for each check of /readyz that passes, else 0.", "check")
+        self.reloads = self._counter("reloads", "Reloads of the configuration, by outcome: done or refused.", "outcome")
         self.reload_failed = self._followed(
             "gauge", "reload_failed", "1 while the last reload was refused and older rules are in force."
         )
@@ -220,12 +216,8 @@ class Metrics:
         declared = self._declaration("histogram", name, meaning)
         return Histogram(declared.name, meaning, buckets=buckets, registry=self.registry)
 
-    def _followed(
-        self, kind: Literal["counter", "gauge"], name: str, meaning: str, label: str = ""
-    ) -> Followed:
-        followed = Followed(
-            self._declaration(kind, f"{name}_total" if kind == "counter" else name, meaning, label)
-        )
+    def _followed(self, kind: Literal["counter", "gauge"], name: str, meaning: str, label: str = "") -> Followed:
+        followed = Followed(self._declaration(kind, f"{name}_total" if kind == "counter" else name, meaning, label))
         self.registry.register(followed)
         return followed
 

@@ -28,7 +28,7 @@ def save(path: Path, engine: Engine, teacher: Link | None) -> None:
     try:
         size = statefile.write(path, arrays)
     except OSError as error:
-        log.error("state not saved", path=str(path), error=str(error), remedy="the next start warms up anew")
+        log.warning("state not saved", path=str(path), error=str(error), remedy="the next start warms up anew")
     else:
         log.info("state saved", path=str(path), megabytes=round(size / 1e6, 1), symbols=len(engine.symbols))
 

@@ -42,7 +42,7 @@ def write(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> int:
         OSError: the disk is full or not writable; the old state stands.
     """
     body = io.BytesIO()
-    np.savez(body, allow_pickle=False, **arrays)  # type: ignore[arg-type] # the stubs see only its own flags
+    np.savez(body, allow_pickle=False, **arrays)
     payload = body.getvalue()
     header = _Header(SCHEMA, hashlib.sha256(payload).hexdigest(), len(payload))
     beside = path.with_name(path.name + ".tmp")

@@ -94,7 +94,7 @@ class Forming:
     def bars(self, rows: Longs, minute_ms: int) -> Floats:
         """The forming bars of minute `minute_ms`, ``float64[6, n]``, vwap last; NaN where a row has none."""
         slot = minute_ms // _MINUTE_MS % 2
-        bars = self._bars[rows, slot].T.copy()
+        bars: Floats = self._bars[rows, slot].T.copy()
         bars[VWAP] /= bars[VOLUME]
         bars[:, self._minute_ms[rows, slot] != minute_ms] = np.nan
         return bars

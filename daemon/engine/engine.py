@@ -120,6 +120,7 @@ class Engine:
         settings: see `Settings`.
 
     Attributes:
+        plan: rules and features in force.
         counts: what happened to the bars so far.
         judge: how good the score has been, on predictions as issued.
         view: the compiled model in use, None before the first.
@@ -177,7 +178,7 @@ class Engine:
         Raises:
             ValueError: the features differ; they belong to the learned model and need a restart.
         """
-        if plan.features != self._plan.features:
+        if plan.features != self.plan.features:
             raise ValueError("features cannot change while the engine runs")
         kept = {name: part.to_arrays() for name, part in self._rule_state().items()}
         self._use(plan)
@@ -190,7 +191,7 @@ class Engine:
             f"{name}/{key}": array for name, part in self._parts().items() for key, array in part.to_arrays().items()
         }
         counts = np.array(msgspec.structs.astuple(self.counts), np.int64)
-        view = {} if self.view is None else views.to_arrays([self.view], len(self._plan.features))
+        view = {} if self.view is None else views.to_arrays([self.view], len(self.plan.features))
         return {
             **arrays,
             **{f"view/{key}": array for key, array in view.items()},
@@ -216,7 +217,7 @@ class Engine:
         self.barrier.load_array(arrays["engine/barrier"])
         self.counts = Counts(*arrays["engine/counts"].tolist())
         saved = _part(arrays, "view")
-        self.view = views.from_arrays(saved, len(self._plan.features))[0] if saved else None
+        self.view = views.from_arrays(saved, len(self.plan.features))[0] if saved else None
 
     def _rule_state(self) -> dict[str, _Part]:
         return {"frame": self._frame, "evaluator": self._evaluator, "episodes": self._episodes}
@@ -286,7 +287,7 @@ class Engine:
         self.counts.seconds += int(fresh.sum())
         self.counts.outdated += int((~open_).sum())
         self.counts.repeated += int((open_ & ~fresh).sum())
-        if self._plan.has_tick:
+        if self.plan.has_tick:
             seen = fresh & ~self._forming.waits(rows, minute_ms)
             self._peek(rows[seen], minute_ms, batch.arrival_ms[seen])
 
@@ -364,7 +365,7 @@ class Engine:
             self._alerts.append(self._alert(rule, position, now, score, tick=tick))
 
     def _alert(self, number: int, position: int, now: _Step, score: Floats, *, tick: bool) -> Alert:
-        rule = self._plan.rules[number]
+        rule = self.plan.rules[number]
         row = int(now.rows[position])
         symbol = bytes(self.symbols.symbols[row])
         seen = self._evaluator.explain(number, np.array([position]), now.rows, now.context, score, peek=tick)
@@ -383,7 +384,7 @@ class Engine:
             volume=float(bar[4]),
             score=known(score[position]),
             values={text: known(value[0]) for text, value in seen.items()},
-            coverage="covered" if self._frame.count[row] >= self._plan.warmup else "warming",
+            coverage="covered" if self._frame.count[row] >= self.plan.warmup else "warming",
             late=now.start_ms <= self.barrier.closed_ms,
             times=Times(now.start_ms + MINUTE_MS, int(now.arrival_ms[position])),
         )
@@ -399,7 +400,7 @@ class Engine:
 
     def _use(self, plan: Plan) -> None:
         """Work by `plan` from now on, with fresh state for what it names."""
-        self._plan = plan
+        self.plan = plan
         atr = CATALOGUE.spec(ATR[0], ATR[1])
         self._frame = Frame((*plan.specs, atr), max(len(self._last), 1024))
         self._evaluator = Evaluator(plan, self._frame)

@@ -1,0 +1,229 @@
+"""The daemon, put together: what is built, in what order it starts, and in what order it stops.
+
+Start: the state folder and its lock, calendar, rules, kernels, saved state, outbox; then the tasks. The service is
+ready once these stand; Redis, learner and feed may come later, and ``/readyz`` shows them.
+
+Stop: the feed, the turn under way, a second for Redis to take what is pending, the state on disk, the learner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+from contextlib import AsyncExitStack, suppress
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from daemon import assembly, calendar, gauges, lock, snapshot, upkeep, warm
+from daemon.engine.inbox import Inbox
+from daemon.events import Events
+from daemon.live import Live
+from daemon.markettime import Delayed, Proven, Shown, Silence
+from daemon.metrics import Metrics
+from daemon.notify import Notifier
+from daemon.reload import Reloader
+from daemon.supervision import Supervisor
+from daemon.watchdog import Pulse
+from streams.errors import AuthRejected, CertificateRejected
+from streams.memoryring import MemoryRing
+from streams.outbox import Outbox
+from streams.polygon.codec import Codec
+from streams.polygon.feed import Feed
+from streams.polygon.marketclock import MarketClock
+from streams.redis.embedded import EmbeddedValkey
+from streams.redis.events import EventStream
+from streams.redis.sink import RedisSink
+from streams.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from daemon.config import Config
+    from streams.outbox import OutboxError
+    from streams.types import Clock
+
+DRAIN_S = 1.0
+SETTLE_S = 1.0
+EXIT_NOW = 75
+FATAL = (AuthRejected, CertificateRejected)
+
+
+class App:
+    """One daemon. Build it, then `run` it once; its parts are there to be looked at from then on.
+
+    Args:
+        config: all of it; the feed's key is set.
+        clock: the machine's.
+        reread: reads the configuration anew, for SIGHUP.
+    """
+
+    def __init__(self, config: Config, clock: Clock, reread: Callable[[], Config]) -> None:
+        self.config, self.clock, self._reread = config, clock, reread
+        self.metrics = Metrics()
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """End cleanly; asked a second time, at once."""
+        if self._stop.is_set():
+            os._exit(EXIT_NOW)
+        self._stop.set()
+
+    async def run(self, started: Callable[[App], None] = lambda _: None) -> None:
+        """Run until `stop`; `started` is called once everything stands.
+
+        Raises:
+            BaseExceptionGroup: of AuthRejected, CertificateRejected or TaskFailingError: the daemon cannot go on.
+            Exception: it cannot start; see the errors of lock, calendar, rules, outbox and embedded server.
+        """
+        async with AsyncExitStack() as stack:
+            await self._build(stack)
+            await self._connect(stack)
+            gauges.follow(self)
+            self._heed_signals()
+            async with asyncio.TaskGroup() as group:
+                keep = Supervisor(self.clock, self.metrics, FATAL).keep
+                tasks = {name: group.create_task(keep(name, run), name=name) for name, run in self._tasks().items()}
+                self.notifier.ready(f"{len(self.plan.rules)} rules, {len(self.engine.symbols)} symbols")
+                started(self)
+                await self._stop.wait()
+                await self._end(tasks)
+
+    async def _build(self, stack: AsyncExitStack) -> None:
+        """What can be had without any peer."""
+        config, clock = self.config, self.clock
+        folder = config.state.folder
+        stack.enter_context(lock.held(folder))
+        self.notifier = stack.enter_context(Notifier(clock))
+        found = await asyncio.to_thread(calendar.load, config.state.cache, clock.wall_ms())
+        self.sessions, self.plan, self.codec = found.sessions, assembly.plan_of(config), Codec()
+        await asyncio.to_thread(warm.kernels, self.plan, self.sessions, assembly.settings_of(config), self.codec)
+        self.teacher = assembly.teacher_of(config, clock, patient=config.feed.lossless)
+        if self.teacher:
+            stack.callback(self.teacher.close)
+        self._state = folder / "engine.state"
+        self.engine = snapshot.restored(
+            self._state, lambda: assembly.engine_of(config, self.plan, self.teacher, self.sessions), self.teacher
+        )
+        if self.teacher:
+            self.teacher.start()
+        self.outbox = Outbox(folder / "outbox.db")
+        stack.callback(self.outbox.close)
+        self.inbox = Inbox(config.feed.inbox_bars)
+
+    async def _connect(self, stack: AsyncExitStack) -> None:
+        """The peers, and what stands between them and the engine."""
+        config, clock, jitter = self.config, self.clock, random.Random()  # noqa: S311 (spreads retries)
+        self.valkey = EmbeddedValkey(config.state.folder / "valkey", config.redis.port)
+        if config.redis.embedded:
+            await stack.enter_async_context(self.valkey)
+        self.redis_url = self.valkey.url if config.redis.embedded else config.redis.url.reveal()
+        names = {name: config.redis.prefix + name for name in ("alerts", "events", "dead")}
+        self.event_stream = EventStream(self.redis_url, jitter, stream=names["events"])
+        self.events = Events(self.event_stream, clock)
+        self.sink = RedisSink(
+            self.redis_url, self.outbox, clock, jitter, self.events.sink, stream=names["alerts"], dead=names["dead"]
+        )
+        self.ring = MemoryRing(self.outbox, self._outbox_changed(asyncio.get_running_loop()))
+        await self._reach_market(stack, jitter)
+        self.live = Live(
+            self.codec,
+            self.inbox,
+            self.engine,
+            self.ring,
+            market=self.time,
+            clock=clock,
+            metrics=self.metrics,
+            lossless=config.feed.lossless,
+            overflow=self._overflow,
+            stored=lambda _: self.sink.wake(),
+        )
+        self.reload = Reloader(
+            config, self._reread, self.live.use, events=self.events, metrics=self.metrics, notifier=self.notifier
+        )
+
+    async def _reach_market(self, stack: AsyncExitStack, jitter: random.Random) -> None:
+        """Feed and market time: the machine's clock for the vendor, the exchange's own for a simulator."""
+        feed = self.config.feed
+        polled = None
+        market: Clock = self.clock
+        if not feed.vendor:
+            http = await stack.enter_async_context(aiohttp.ClientSession())
+            market = polled = MarketClock(feed.rest, clock=self.clock, http=http, speed=feed.speed, key=feed.key)
+        elif (urlsplit(feed.url).hostname or "").startswith("delayed"):
+            market = Delayed(self.clock)
+        silence = Silence(feed, self.sessions, market)
+        self.feed = Feed(
+            feed.url,
+            feed.key or Secret(""),
+            feed.channels,
+            clock=market,
+            random=jitter,
+            on_frame=self._take,
+            on_event=self.events.feed,
+            silence_s=silence.limit_s,
+            lossless=feed.lossless,
+        )
+        self.time = Proven(polled, self.feed) if polled and feed.lossless else Shown(market, polled)
+
+    def _tasks(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        tasks: dict[str, Callable[[], Awaitable[None]]] = {
+            "feed": self.feed.run,
+            "engine": self.live.run,
+            "market time": self.time.run,
+            "redis": self.sink.run,
+            "events": self.event_stream.run,
+            "reload": self.reload.run,
+            "watchdog": lambda: upkeep.feed_watchdog(self.notifier, self._pulse),
+            "prune": lambda: upkeep.prune(self.outbox, self.clock),
+        }
+        if self.config.redis.embedded:
+            tasks["valkey"] = lambda: self.valkey.keep(self.events.server)
+        return tasks
+
+    async def _end(self, tasks: dict[str, asyncio.Task[None]]) -> None:
+        """Input first, delivery last; what cannot end in time is cancelled."""
+        self.notifier.stopping()
+        await _cancel(tasks["feed"], tasks["engine"])
+        self.sink.wake()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                await self.sink.drained()
+        if self.teacher:
+            await asyncio.to_thread(self.teacher.settle, SETTLE_S)
+        await asyncio.to_thread(snapshot.save, self._state, self.engine, self.teacher)
+        await _cancel(*tasks.values())
+
+    def _take(self, frame: bytes, arrival_ms: int) -> Awaitable[None] | None:
+        self.live.receive(frame, arrival_ms)
+        return self.live.room() if self.config.feed.lossless else None
+
+    def _outbox_changed(self, loop: asyncio.AbstractEventLoop) -> Callable[[OutboxError | None], None]:
+        """Told in the engine's thread, to be said on the event loop."""
+
+        def told(error: OutboxError | None) -> None:
+            loop.call_soon_threadsafe(self.events.outbox, error)
+
+        return told
+
+    def _overflow(self) -> None:
+        self.metrics.overflows.inc()
+        self.feed.drop("the engine is too slow: not even minute bars fit into the inbox")
+
+    def _pulse(self) -> Pulse:
+        return Pulse({"engine": self.clock.monotonic_s() - self.live.turned_s}, self.live.waiting_s)
+
+    def _heed_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGINT, self.stop)
+        loop.add_signal_handler(signal.SIGTERM, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, self.reload.ask)
+
+
+async def _cancel(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)

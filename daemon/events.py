@@ -1,0 +1,64 @@
+"""What happened, once: a line in the log and an entry in the stream of events, one a transition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from streams.polygon.session import Changed, Strange, Unanswered, Unauthorised
+
+if TYPE_CHECKING:
+    from streams.outbox import OutboxError
+    from streams.polygon.session import Event
+    from streams.redis.events import EventStream
+    from streams.redis.sink import SinkEvent
+    from streams.types import Clock
+
+log = structlog.get_logger()
+
+
+class Events:
+    """Tells operators and programs about transitions. To be called on the event loop.
+
+    Args:
+        stream: entry fields ``kind``, ``at_ms`` (wall clock) and those of the event, all text.
+        clock: stamps them.
+    """
+
+    def __init__(self, stream: EventStream, clock: Clock) -> None:
+        self._stream, self._clock = stream, clock
+
+    def tell(self, kind: str, *, alarm: bool = False, **fields: str) -> None:
+        """One event; an alarm is something a person has to look at."""
+        (log.warning if alarm else log.info)(kind, **fields)
+        self._stream.put({"kind": kind, "at_ms": str(self._clock.wall_ms()), **fields})
+
+    def feed(self, event: Event) -> None:
+        """What the feed tells."""
+        match event:
+            case Changed(state, reason):
+                self.tell("feed.state", state=str(state), reason=reason)
+            case Unauthorised(channels):
+                remedy = "the plan does not include them: take them out of feed.channels, or extend the plan"
+                self.tell("feed.unauthorised", alarm=True, channels=",".join(channels), remedy=remedy)
+            case Unanswered(channels):
+                self.tell("feed.unanswered", alarm=True, channels=",".join(channels), remedy="see feed.channels")
+            case Strange(status):
+                self.tell("feed.status", alarm=True, status=status.status, message=status.message)
+
+    def sink(self, event: SinkEvent) -> None:
+        """What a sink tells."""
+        fields = {"sink": event.sink, "what": event.what, "remedy": event.remedy, "alerts": str(event.alerts)}
+        self.tell(f"sink.{event.kind}", alarm=event.kind != "live", **fields)
+
+    def outbox(self, error: OutboxError | None) -> None:
+        """The disk began to refuse alerts, or takes them again."""
+        if error:
+            self.tell("outbox.refused", alarm=True, what=str(error), remedy="alerts wait in memory: free the disk")
+        else:
+            self.tell("outbox.healed", what="all alerts are on disk")
+
+    def server(self, what: str) -> None:
+        """The embedded server was started again."""
+        self.tell("redis.restarted", alarm=True, what=what)

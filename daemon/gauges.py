@@ -1,0 +1,86 @@
+"""Which number of which part each gauge shows."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from streams.polygon.session import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from daemon.app import App
+
+SINK_STATES = ("starting", "live", "away", "refused")
+MEASURES = ("auc", "log_loss", "base_log_loss")
+
+
+def follow(app: App) -> None:
+    """Tie the metrics that are read at a scrape to the parts of `app`."""
+    _follow_feed(app)
+    _follow_engine(app)
+    _follow_delivery(app)
+    _follow_model(app)
+    app.metrics.version.follow(lambda: {version("technic-scanner"): 1.0})
+
+
+def _follow_feed(app: App) -> None:
+    metrics, inbox = app.metrics, app.inbox
+    metrics.feed_state.follow(lambda: _one_of(State, app.feed.state))
+    metrics.feed_silence_seconds.follow(lambda: app.feed.silent_s)
+    metrics.reconnects.follow(lambda: app.feed.counts.losses)
+    metrics.inbox_bars.follow(lambda: inbox.depth)
+    metrics.inbox_limit.follow(lambda: inbox.limit)
+    metrics.bars_coalesced.follow(lambda: inbox.merged)
+    metrics.bars_refused.follow(lambda: inbox.refused)
+    metrics.input_age_seconds.follow(lambda: app.live.waiting_s)
+
+
+def _follow_engine(app: App) -> None:
+    metrics, engine = app.metrics, app.engine
+    metrics.engine_bars.follow(
+        lambda: {name: n for name, n in msgspec.structs.asdict(engine.counts).items() if name != "minutes"}
+    )
+    metrics.minutes_closed.follow(lambda: engine.counts.minutes)
+    metrics.closed_seconds.follow(lambda: engine.barrier.closed_ms / 1000)
+    metrics.symbols.follow(lambda: len(engine.symbols))
+    metrics.symbols_limit.follow(lambda: app.config.engine.max_symbols)
+    metrics.rules.follow(lambda: len(engine.plan.rules))
+    metrics.reload_failed.follow(lambda: app.reload.failed)
+
+
+def _follow_delivery(app: App) -> None:
+    metrics, ring, sink = app.metrics, app.ring, app.sink
+    metrics.outbox_pending.follow(lambda: {"redis": app.outbox.backlog("redis").pending})
+    metrics.outbox_age_seconds.follow(lambda: {"redis": _age_s(app)})
+    metrics.outbox_skipped.follow(lambda: {"redis": app.outbox.backlog("redis").skipped})
+    metrics.outbox_in_memory.follow(lambda: len(ring))
+    metrics.outbox_lost.follow(lambda: ring.dropped)
+    metrics.sink_state.follow(lambda: _one_of(SINK_STATES, sink.state))
+    metrics.delivered.follow(lambda: {"redis": sink.delivered})
+
+
+def _follow_model(app: App) -> None:
+    metrics, engine, teacher = app.metrics, app.engine, app.teacher
+    metrics.questions.follow(lambda: engine.judge.quality().questions)
+    metrics.model_quality.follow(lambda: {name: getattr(engine.judge.quality(), name) for name in MEASURES})
+    if teacher:
+        metrics.lessons_waiting.follow(lambda: teacher.unlearned)
+        metrics.lessons_dropped.follow(lambda: teacher.dropped)
+        metrics.views_late.follow(lambda: teacher.late)
+        metrics.learner_deaths.follow(lambda: teacher.deaths)
+        metrics.view_age_seconds.follow(
+            lambda: (engine.barrier.closed_ms - engine.view.minute_ms) / 1000 if engine.view else 0.0
+        )
+
+
+def _one_of(names: Iterable[str], holds: str) -> dict[str, float]:
+    return {str(name): float(name == holds) for name in names}
+
+
+def _age_s(app: App) -> float:
+    oldest_ms = app.outbox.backlog("redis").oldest_ms
+    return 0.0 if oldest_ms is None else max(app.clock.wall_ms() - oldest_ms, 0) / 1000

@@ -1,0 +1,42 @@
+"""Small chores that run beside the daemon's work: the watchdog's food, and the outbox kept small."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+
+from daemon.watchdog import stuck
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from daemon.notify import Notifier
+    from daemon.watchdog import Pulse
+    from streams.outbox import Outbox
+    from streams.types import Clock
+
+log = structlog.get_logger()
+
+PRUNE_S = 60.0
+
+
+async def feed_watchdog(notifier: Notifier, pulse: Callable[[], Pulse]) -> None:
+    """Feed systemd's watchdog as long as nothing is stuck, for ever; say once what is."""
+    told = ""
+    while notifier.watchdog_s:
+        what = stuck(pulse(), notifier.limit_s / 2)
+        if not what:
+            notifier.watchdog()
+        elif what != told:
+            log.error("watchdog not fed", reason=what)
+        told = what
+        await asyncio.sleep(notifier.watchdog_s)
+
+
+async def prune(outbox: Outbox, clock: Clock) -> None:
+    """Drop what all sinks have long delivered, for ever."""
+    while True:
+        await asyncio.to_thread(outbox.prune, clock.wall_ms())
+        await asyncio.sleep(PRUNE_S)
