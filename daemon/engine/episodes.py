@@ -70,12 +70,16 @@ class Episodes:
 
         Returns:
             Indices of rules and positions in `rows` of new alerts, ordered by position, then by rule. Cost:
-            O(rules times n) about a nanosecond each.
+            O(rules times n), one to two nanoseconds each, and some 20 us.
         """
+        if len(rows) and not 0 <= rows.min() <= rows.max() < self.active.shape[1]:
+            raise IndexError(f"rows {rows.min()} to {rows.max()} in room for {self.active.shape[1]}; reserve first")
         judged = self._tick if tick else self._every
-        rules, positions = _enter(np.ascontiguousarray(conditions), rows, judged, self.active)
-        if not len(rules):
-            return rules, positions
+        entered = np.zeros(conditions.shape, np.bool_)
+        _enter(np.ascontiguousarray(conditions), rows, judged, self.active, entered)
+        rules, positions = np.divmod(np.flatnonzero(entered), max(len(rows), 1))
+        order = np.lexsort((rules, positions))
+        rules, positions = rules[order], positions[order]
         return self._tell(rules, positions, rows[positions], np.broadcast_to(start_ms, rows.shape))
 
     def _tell(self, rules: Longs, positions: Longs, rows: Longs, start_ms: Longs) -> tuple[Longs, Longs]:
@@ -122,21 +126,10 @@ class Episodes:
 
 
 @kernel
-def _enter(conditions: Flags, rows: Longs, judged: Flags, active: Flags) -> tuple[Longs, Longs]:
-    """Remembers what holds; rules and positions of what did not hold before, by position, then by rule."""
-    entered = 0
-    for rule in range(len(judged)):
-        for i in range(len(rows)):
-            if judged[rule] and conditions[rule, i] and not active[rule, rows[i]]:
-                entered += 1
-    rules, positions = np.empty(entered, np.int64), np.empty(entered, np.int64)
-    place = 0
-    for i in range(len(rows) if entered else 0):
-        for rule in range(len(judged)):
-            if judged[rule] and conditions[rule, i] and not active[rule, rows[i]]:
-                rules[place], positions[place] = rule, i
-                place += 1
+def _enter(conditions: Flags, rows: Longs, judged: Flags, active: Flags, entered: Flags) -> None:
+    """Remembers what holds, and marks what did not hold before."""
     for rule in range(len(judged)):
         for i in range(len(rows) if judged[rule] else 0):
-            active[rule, rows[i]] = conditions[rule, i]
-    return rules, positions
+            held = conditions[rule, i]
+            entered[rule, i] = held > active[rule, rows[i]]
+            active[rule, rows[i]] = held

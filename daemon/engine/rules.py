@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -46,7 +46,7 @@ _DURATION = re.compile(r"([0-9]{1,9})(s|m|h|d)")
 _UNIT_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rule:
     """One checked rule. It holds when any of `on` and all of `where` do; both are in normal form."""
 
@@ -57,13 +57,13 @@ class Rule:
     severity: str = "medium"
     evaluate: str = "close"
 
-    @property
+    @cached_property
     def condition(self) -> Node:
         """`on` and `where` as one condition."""
         events = [reduce(_or, self.on)] if self.on else []
         return reduce(_and, (*events, *self.where))
 
-    @property
+    @cached_property
     def version(self) -> str:
         """Short hash of what decides when the rule fires.
 

@@ -166,3 +166,9 @@ def test_the_id_depends_on_rule_version_symbol_and_start_alone() -> None:
         alert_id(*parts) for parts in (("s", "abc", b"TWLO", 1), ("r", "abd", b"TWLO", 1), ("r", "abc", b"TWL", 1))
     }
     assert len(others | {alert_id("r", "abc", b"TWLO", 2), same}) == 5
+
+
+@pytest.mark.parametrize("row", [-1, 4])
+def test_a_row_without_room_is_refused(row: int) -> None:
+    with pytest.raises(IndexError, match="reserve first"):
+        Episodes(rules(0), 4).step(np.ones((1, 1), np.bool_), np.array([row]), 0)
