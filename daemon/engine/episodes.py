@@ -77,7 +77,10 @@ class Episodes:
         judged = self._tick if tick else self._every
         entered = np.zeros(conditions.shape, np.bool_)
         _enter(np.ascontiguousarray(conditions), rows, judged, self.active, entered)
-        rules, positions = np.divmod(np.flatnonzero(entered), max(len(rows), 1))
+        found = np.flatnonzero(entered)
+        if not len(found):
+            return found, found
+        rules, positions = np.divmod(found, len(rows))
         order = np.lexsort((rules, positions))
         rules, positions = rules[order], positions[order]
         return self._tell(rules, positions, rows[positions], np.broadcast_to(start_ms, rows.shape))
