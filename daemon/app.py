@@ -40,7 +40,7 @@ from streams.redis.sink import RedisSink
 from streams.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from daemon.config import Config
     from streams.outbox import OutboxError
@@ -72,8 +72,14 @@ class App:
             os._exit(EXIT_NOW)
         self._stop.set()
 
-    async def run(self, started: Callable[[App], None] = lambda _: None) -> None:
-        """Run until `stop`; `started` is called once everything stands.
+    async def run(
+        self, *, beside: Mapping[str, Callable[[], Awaitable[None]]] | None = None, duration_s: float | None = None
+    ) -> None:
+        """Run until `stop`.
+
+        Args:
+            beside: further tasks by name, started last.
+            duration_s: stop by itself after so many seconds.
 
         Raises:
             BaseExceptionGroup: of AuthRejected, CertificateRejected or TaskFailingError: the daemon cannot go on.
@@ -86,10 +92,12 @@ class App:
             self._heed_signals()
             async with asyncio.TaskGroup() as group:
                 keep = Supervisor(self.clock, self.metrics, FATAL).keep
-                tasks = {name: group.create_task(keep(name, run), name=name) for name, run in self._tasks().items()}
+                runs = {**self._tasks(), **(beside or {})}
+                tasks = {name: group.create_task(keep(name, run), name=name) for name, run in runs.items()}
                 self.notifier.ready(f"{len(self.plan.rules)} rules, {len(self.engine.symbols)} symbols")
-                started(self)
-                await self._stop.wait()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(duration_s):
+                        await self._stop.wait()
                 await self._end(tasks)
 
     async def _build(self, stack: AsyncExitStack) -> None:

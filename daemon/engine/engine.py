@@ -169,6 +169,18 @@ class Engine:
             self._close_minute(minute_ms)
         return self._flush()
 
+    def leaders(self, most: int) -> list[tuple[str, float, float]]:
+        """Symbol, score and close of the highest scores at the last closed bar, best first."""
+        scores = self._scores[: len(self.symbols)]
+        order = np.argsort(-scores)[:most]
+        order = order[np.isfinite(scores[order])]
+        closes = self._frame.bar("close", order)
+        symbols = self.symbols.symbols[order]
+        return [
+            (symbol.decode(), float(score), float(close))
+            for symbol, score, close in zip(symbols.tolist(), scores[order], closes, strict=True)
+        ]
+
     def reload(self, plan: Plan) -> None:
         """Exchange the rules between two steps. What both plans name goes on warm; the rest warms up.
 

@@ -1,0 +1,189 @@
+"""`technic demo`: a simulated exchange, the daemon and a Redis-compatible server on one machine, and a live table.
+
+Everything starts from fresh state, in a folder that is gone afterwards. The table's alerts are read back from the
+stream, so what it shows has gone the whole way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import sys
+import tempfile
+from collections import deque
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from rich.console import Console, Group
+from rich.live import Live as Screen
+from rich.table import Table
+from rich.text import Text
+
+from daemon.app import App
+from streams.redis.tail import Tail
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from daemon.config import Config
+    from streams.types import Clock
+
+NEW_YORK = ZoneInfo("America/New_York")
+KEY = "demo"
+ROWS = 12
+REFRESH_S = 0.5
+STOP_S = 3.0
+
+
+def free_port() -> int:
+    """A loopback port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def overrides(folder: str, port: int, speed: float) -> dict[str, dict[str, Any]]:
+    """What a demo sets, whatever the configuration says."""
+    return {
+        "feed": {
+            "url": f"ws://127.0.0.1:{port}/stocks",
+            "key": KEY,
+            "speed": speed,
+            "lossless": False,
+            "channels": ["AM.*", "A.*", "LULD.*"],
+        },
+        "redis": {"url": "embedded"},
+        "state": {"folder": folder},
+    }
+
+
+@asynccontextmanager
+async def exchange(port: int, symbols: int, speed: float, seed: int) -> AsyncGenerator[None]:
+    """A simulated exchange as a child; ended, and only it, on the way out."""
+    arguments = {"--synthetic": symbols, "--speed": speed, "--port": port, "--key": KEY, "--seed": seed}
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "daemon", "simulate"),
+        *(str(part) for pair in arguments.items() for part in pair),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        if child.returncode is None:
+            child.terminate()
+            try:
+                await asyncio.wait_for(child.wait(), STOP_S)
+            except TimeoutError:
+                child.kill()
+
+
+class Board:
+    """Leaders by score, and the newest alerts.
+
+    Args:
+        app: the daemon, once it stands.
+        console: where to show it; on anything but a terminal each alert is a line.
+    """
+
+    def __init__(self, app: App, console: Console) -> None:
+        self._app, self._console = app, console
+        self._alerts: deque[dict[str, Any]] = deque(maxlen=ROWS)
+        self._told = 0
+
+    async def read(self) -> None:
+        """Take alerts from the stream, for ever."""
+        stream = f"{self._app.config.redis.prefix}alerts"
+        tail = Tail(self._app.redis_url, stream, random.Random(), lambda _: None)  # noqa: S311 (spreads retries)
+        async for _, fields in tail.follow("0-0"):
+            self._take(fields)
+
+    async def draw(self) -> None:
+        """Show the page on a terminal, for ever; what is no terminal gets a line an alert."""
+        if self._console.is_terminal:
+            with Screen(console=self._console, auto_refresh=False, screen=True) as screen:
+                while True:
+                    screen.update(self._page(), refresh=True)
+                    await asyncio.sleep(REFRESH_S)
+
+    def _take(self, fields: dict[str, str]) -> None:
+        alert = msgspec.json.decode(fields["data"])
+        self._alerts.appendleft(alert)
+        self._told += 1
+        if not self._console.is_terminal:
+            self._console.print(f"{_time(alert)}  {alert['symbol']:6} {alert['rule']:16} {alert['price']:>10.2f}")
+
+    def _page(self) -> Group:
+        """The whole screen."""
+        return Group(self._head(), self._leaders(), self._newest())
+
+    def _head(self) -> Text:
+        engine = self._app.engine
+        market = datetime.fromtimestamp(engine.barrier.now_ms / 1000, NEW_YORK)
+        return Text(
+            f"technic demo   {market:%Y-%m-%d %H:%M:%S} New York   feed {self._app.feed.state}   "
+            f"{len(engine.symbols)} symbols   {engine.counts.bars:,} minute bars   {self._told} alerts   Ctrl-C ends",
+            style="bold",
+        )
+
+    def _leaders(self) -> Table:
+        table = Table(title="Leaders: chance of a move of 4 ATR within 15 minutes", title_justify="left", expand=True)
+        for name, justify in (("symbol", "left"), ("score", "right"), ("price", "right")):
+            table.add_column(name, justify=justify)  # type: ignore[arg-type] # a literal, from a table
+        for symbol, score, price in self._app.engine.leaders(ROWS):
+            table.add_row(symbol, f"{score:.3f}", f"{price:.2f}")
+        return table
+
+    def _newest(self) -> Table:
+        table = Table(title="Alerts", title_justify="left", expand=True)
+        for name in ("New York", "symbol", "rule", "price", "score", "because"):
+            table.add_column(name, no_wrap=name != "because")
+        for alert in self._alerts:
+            score = "" if alert["score"] is None else f"{alert['score']:.2f}"
+            table.add_row(_time(alert), alert["symbol"], alert["rule"], f"{alert['price']:.2f}", score, _because(alert))
+        return table
+
+
+def _time(alert: dict[str, Any]) -> str:
+    return f"{datetime.fromtimestamp(alert['times']['event_ms'] / 1000, NEW_YORK):%H:%M:%S}"
+
+
+def _because(alert: dict[str, Any]) -> str:
+    known = {text: value for text, value in alert["values"].items() if value is not None}
+    return "  ".join(f"{text} {value:.4g}" for text, value in list(known.items())[:4])
+
+
+async def demo(
+    load: Callable[[dict[str, dict[str, Any]]], Config],
+    clock: Clock,
+    *,
+    symbols: int,
+    speed: float,
+    seed: int,
+    duration_s: float | None,
+) -> None:
+    """Run all of it until stopped.
+
+    Args:
+        load: the configuration with these values on top.
+        clock: the machine's.
+        symbols: of the synthetic market.
+        speed: market seconds a second.
+        seed: of the market.
+        duration_s: seconds; None for ever.
+    """
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="technic-demo-") as folder:
+        config = load(overrides(str(Path(folder) / "state"), port, speed))
+        app = App(config, clock, lambda: config)
+        board = Board(app, Console())
+        async with exchange(port, symbols, speed, seed):
+            await app.run(beside={"board": board.read, "screen": board.draw}, duration_s=duration_s)
