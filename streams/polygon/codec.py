@@ -77,8 +77,8 @@ class _Findings:
         self._unknown: dict[str, int] = {}
 
     def reject(self, reason: Reason, text: bytes) -> None:
-        count, sample = self._rejects.get(reason, (0, text[:SAMPLE_BYTES]))
-        self._rejects[reason] = Reject(count + 1, sample)
+        before = self._rejects.get(reason) or Reject(0, text[:SAMPLE_BYTES])
+        self._rejects[reason] = Reject(before.count + 1, before.sample)
 
     def take(self, element: elements.Element, text: bytes) -> elements.Bar | None:
         """Keep `element`, or hand it back if it is a bar."""

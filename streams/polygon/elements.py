@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 
-from streams.bars import FIELDS, MINUTE_MS, SECOND_MS
+from streams.bars import MINUTE_MS, SECOND_MS
 from streams.polygon.laws import EARLIEST_MS, LATEST_MS, LEAST, PRICE_LIMIT, VERDICTS, breach, known
 from streams.polygon.messages import Band, Reason, Status
 
 Number = int | float
-Symbol = Annotated[str, msgspec.Meta(max_length=1 << 16)]
 
 _TICKER: Final = re.compile(r"[A-Za-z0-9./-]{1,16}", re.ASCII)
 _DECIMAL: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
@@ -185,6 +184,3 @@ def _status(element: _Status) -> Status | Reason:
     if element.status is None:
         return Reason.MISSING
     return Status(element.status[:_MESSAGE_CHARS], (element.message or "")[:_MESSAGE_CHARS])
-
-
-assert len(FIELDS) == 9  # noqa: S101, PLR2004 - the tuple in _bar has this order

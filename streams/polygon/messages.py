@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -43,15 +44,16 @@ class Reason(StrEnum):
     """The bar says that nothing was traded; the vendor sends no such bar."""
 
 
-class Reject(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Reject:
     """How many elements were set aside for one reason.
 
     Attributes:
-        elements: how many.
+        count: elements.
         sample: the first of them, at most `SAMPLE_BYTES` bytes; hostile input, to be escaped where shown.
     """
 
-    elements: int
+    count: int
     sample: bytes
 
 
