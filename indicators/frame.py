@@ -34,8 +34,7 @@ class _Instance:
 class Frame:
     """Bars and indicators of one timeframe for all symbols.
 
-    Memory: 8 bytes for every column of ring, state, `out` and `peeked` a row. Fresh rows are all zero,
-        outputs NaN.
+    A row takes 8 bytes for every value of ring, state, `out` and `peeked`. Fresh rows are all zero, outputs NaN.
 
     Attributes:
         specs: what is computed, without repeats.

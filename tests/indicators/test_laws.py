@@ -108,6 +108,15 @@ def test_is_defined_again_and_exact_after_a_price_that_stood_still() -> None:
         assert_agrees(values[stretch], twin(spec.indicator.name, bars, spec.arguments), spec)
 
 
+def test_forgets_a_far_larger_price_to_the_last_digit() -> None:
+    huge, small = walk(7, 200), walk(8, 120)
+    bars = Bars(*(np.concatenate([x * f, y]) for f, x, y in zip((1e4,) * 4 + (1e5, 1e4, 1), huge, small, strict=True)))
+    specs = varied_specs()
+    values = run(specs, bars)[:, -20:]
+    for spec, stretch in columns(specs):
+        assert_agrees(values[stretch], twin(spec.indicator.name, bars, spec.arguments)[:, -20:], spec)
+
+
 def test_does_not_depend_on_batch_size_or_on_the_order_of_symbols() -> None:
     many = [walk(seed) for seed in range(4)]
     specs = varied_specs()
