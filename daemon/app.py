@@ -13,12 +13,14 @@ import os
 import random
 import signal
 from contextlib import AsyncExitStack, suppress
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import aiohttp
+import structlog
 
-from daemon import assembly, calendar, gauges, lock, snapshot, upkeep, warm
+from daemon import assembly, calendar, gauges, lock, snapshot, standing, upkeep, warm
 from daemon.engine.inbox import Inbox
 from daemon.events import Events
 from daemon.live import Live
@@ -28,6 +30,8 @@ from daemon.notify import Notifier
 from daemon.reload import Reloader
 from daemon.supervision import Supervisor
 from daemon.watchdog import Pulse
+from daemon.web.readiness import Readiness
+from daemon.web.server import Pages, serving
 from streams.errors import AuthRejected, CertificateRejected
 from streams.memoryring import MemoryRing
 from streams.outbox import Outbox
@@ -45,6 +49,8 @@ if TYPE_CHECKING:
     from daemon.config import Config
     from streams.outbox import OutboxError
     from streams.types import Clock
+
+log = structlog.get_logger()
 
 DRAIN_S = 1.0
 SETTLE_S = 1.0
@@ -89,6 +95,7 @@ class App:
             await self._build(stack)
             await self._connect(stack)
             gauges.follow(self)
+            await self._open_doors(stack)
             self._heed_signals()
             async with asyncio.TaskGroup() as group:
                 keep = Supervisor(self.clock, self.metrics, FATAL).keep
@@ -176,6 +183,15 @@ class App:
             lossless=feed.lossless,
         )
         self.time = Proven(polled, self.feed) if polled and feed.lossless else Shown(market, polled)
+
+    async def _open_doors(self, stack: AsyncExitStack) -> None:
+        """The web server, where it is wanted."""
+        self.readiness = Readiness()
+        standing.tie(self)
+        if self.config.http.enabled:
+            pages = Pages(version("technic-scanner"), self.readiness, self.metrics, lambda: standing.facts(self))
+            port = await stack.enter_async_context(serving(self.config.http, pages))
+            log.info("web server", url=f"http://{self.config.http.host}:{port}/")
 
     def _tasks(self) -> dict[str, Callable[[], Awaitable[None]]]:
         tasks: dict[str, Callable[[], Awaitable[None]]] = {

@@ -1,0 +1,77 @@
+"""How each part stands, for ``/readyz`` and the status page."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from daemon.web.readiness import Check
+from streams.polygon.session import State
+
+if TYPE_CHECKING:
+    from daemon.app import App
+
+NEW_YORK = ZoneInfo("America/New_York")
+SLOW_S = 5.0
+"""An engine that has not turned, or input that has waited, for longer than this is not ready."""
+
+HEARING = (State.SUBSCRIBED, State.LIVE)
+
+
+def tie(app: App) -> None:
+    """Every part of `app` reports to its readiness."""
+    checks = {"feed": _feed, "engine": _engine, "redis": _redis, "disk": _disk, "learner": _learner, "rules": _rules}
+    for name, check in checks.items():
+        app.readiness.watch(name, lambda check=check: check(app))  # type: ignore[misc] # binds this one
+    app.metrics.ready.follow(lambda: {name: float(check.ok) for name, check in app.readiness.checks().items()})
+    app.metrics.task_turn_seconds.follow(lambda: {"engine": app.clock.monotonic_s() - app.live.turned_s})
+
+
+def facts(app: App) -> dict[str, object]:
+    """What the status page shows beside the checks."""
+    engine, quality = app.engine, app.engine.judge.quality()
+    return {
+        "market time (New York)": _when(engine.barrier.now_ms),
+        "newest closed minute (New York)": _when(engine.barrier.closed_ms),
+        "symbols": len(engine.symbols),
+        "rules": ", ".join(rule.name for rule in engine.plan.rules),
+        "minute bars": engine.counts.bars,
+        "second bars": engine.counts.seconds,
+        "alerts delivered": app.sink.delivered,
+        "questions answered": quality.questions,
+        "score, AUC": round(quality.auc, 3),
+        "score, log loss (base rate)": f"{quality.log_loss:.4f} ({quality.base_log_loss:.4f})",
+    }
+
+
+def _feed(app: App) -> Check:
+    return Check(app.feed.state in HEARING, str(app.feed.state))
+
+
+def _engine(app: App) -> Check:
+    turned_s, waits_s = app.clock.monotonic_s() - app.live.turned_s, app.live.waiting_s
+    return Check(max(turned_s, waits_s) < SLOW_S, f"turned {turned_s:.1f} s ago, input waits {waits_s:.1f} s")
+
+
+def _redis(app: App) -> Check:
+    return Check(app.sink.state == "live", app.sink.state)
+
+
+def _disk(app: App) -> Check:
+    return Check(app.ring.error is None, str(app.ring.error or "takes alerts"))
+
+
+def _learner(app: App) -> Check:
+    if app.teacher is None:
+        return Check(ok=True, detail="switched off")
+    return Check(app.teacher.dropped == 0, f"{app.teacher.unlearned} lessons wait, {app.teacher.dropped} were dropped")
+
+
+def _rules(app: App) -> Check:
+    refused = "the last reload was refused, older rules are in force"
+    return Check(not app.reload.failed, refused if app.reload.failed else f"{len(app.engine.plan.rules)} in force")
+
+
+def _when(ms: int) -> str:
+    return f"{datetime.fromtimestamp(ms / 1000, NEW_YORK):%Y-%m-%d %H:%M:%S}" if ms else "not yet"
