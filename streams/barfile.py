@@ -87,6 +87,7 @@ class BarFile:
         self._broken = {str(Reason.MALFORMED): self._malformed(), str(Reason.TIME): untimely}
         self.rejects: Counter[str] = Counter()
         self._set_aside(self._broken)
+        _judge(np.empty((len(FIELDS), 0)), np.empty(0, np.int64), length_ms, np.empty(0, np.int8))  # compiles
 
     def batches(self, from_ms: int | None = None, to_ms: int | None = None) -> Iterator[BarBatch]:
         """The bars in order of (start, symbol), a bounded number at a time; no hour is cut in two.

@@ -1,0 +1,1 @@
+"""A simulated exchange that speaks Polygon's protocol, fed by a bars file or by a synthetic market."""
