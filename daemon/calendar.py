@@ -111,9 +111,7 @@ def run_child(first: date, last: date) -> bytes:
             env={**kept, "PYTHONPATH": path},
         )
     except subprocess.CalledProcessError as error:
-        lines = error.stderr.decode(errors="replace").strip().splitlines() or [
-            f"exit code {error.returncode}"
-        ]
+        lines = error.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {error.returncode}"]
         raise CalendarError(lines[-1]) from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CalendarError(str(error)) from error
