@@ -11,7 +11,7 @@ from indicators import ring as rings
 from indicators.errors import LookbackError, RowError, StateError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from indicators.jit import KernelFunction
     from indicators.spec import Spec
@@ -183,29 +183,40 @@ class Frame:
         self._ring = np.zeros((rings.depth(self._layout), capacity))
         self.out = np.full((len(self._columns), capacity), np.nan)
         self.peeked = np.full((len(self._columns), capacity), np.nan)
-        self._instances = [self._instance(spec, capacity) for spec in self.specs]
+        self._time = np.empty(2 * capacity, np.int64)
+        self._lagged = np.empty(len(self._lags) * capacity)
+        self._instances = list(self._place(capacity))
 
-    def _instance(self, spec: Spec, capacity: int) -> _Instance:
-        first = self._columns[spec.key, spec.outputs[0]]
-        columns = slice(first, first + len(spec.outputs))
-        return _Instance(
-            spec=spec,
-            kernel=spec.indicator.kernel,
-            params=np.array([*spec.numbers, *(self._reads[read] for read in spec.reads)], np.float64),
-            state=np.zeros((capacity, spec.width)),
-            out=self.out[columns],
-            peeked=self.peeked[columns],
-        )
+    def _place(self, capacity: int) -> Iterator[_Instance]:
+        """Instances side by side in one stretch of memory: large enough for huge pages, which halve the cost."""
+        room = np.zeros(sum(spec.width for spec in self.specs) * capacity)
+        first = 0
+        for spec in self.specs:
+            last = first + spec.width * capacity
+            column = self._columns[spec.key, spec.outputs[0]]
+            outputs = slice(column, column + len(spec.outputs))
+            yield _Instance(
+                spec=spec,
+                kernel=spec.indicator.kernel,
+                params=np.array([*spec.numbers, *(self._reads[read] for read in spec.reads)], np.float64),
+                state=room[first:last].reshape(capacity, spec.width),
+                out=self.out[outputs],
+                peeked=self.peeked[outputs],
+            )
+            first = last
 
     def _gathered(
         self, rows: Longs, start_ms: Longs, bars: Floats, session: Longs
     ) -> tuple[Longs, Floats, Longs, Floats]:
         """Arguments in the one layout for which kernels are compiled, and what these read of the past."""
         rows, bars = _plain(rows, np.int64), _plain(bars, np.float64)
+        if (n := len(rows)) > self.capacity:
+            raise RowError(f"{n} rows in a frame of {self.capacity}: reserve first, and no row twice")
         started, sessions = _plain(start_ms, np.int64), _plain(session, np.int64)
-        time, lagged = np.empty((2, len(rows)), np.int64), np.empty((len(self._lags), len(rows)))
+        lags = len(self._lags)
+        time, lagged = self._time[: 2 * n].reshape(2, n), self._lagged[: lags * n].reshape(lags, n)
         if not rings.gather(rows, started, sessions, self._ring, self.count, self._lags, time, lagged):
-            raise RowError(f"rows {rows.min()} to {rows.max()} in a frame of {self.capacity}; reserve first")
+            raise RowError(f"rows {rows.min()} to {rows.max()} in a frame of {self.capacity}: reserve first")
         return rows, bars, time, lagged
 
 

@@ -75,6 +75,12 @@ def test_a_row_outside_is_refused_before_anything_changes(row: int) -> None:
     assert not frame.count.any()
 
 
+def test_more_rows_than_there_are_is_refused() -> None:
+    bars, session = block([rising(1)] * 2, 0)
+    with pytest.raises(RowError, match="2 rows in a frame of 1"):
+        Frame([SMA], 1).update(np.zeros(2, np.int64), np.zeros(2, np.int64), bars, session)
+
+
 def test_takes_bars_from_any_layout_of_memory() -> None:
     frame, bars = Frame([SMA], 2), rising(4)
     for t in range(4):
