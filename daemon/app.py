@@ -13,44 +13,31 @@ import os
 import random
 import signal
 from contextlib import AsyncExitStack, suppress
-from importlib.metadata import version
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-
-import aiohttp
-import structlog
 
 from daemon import assembly, calendar, gauges, lock, snapshot, standing, upkeep, warm
 from daemon.engine.inbox import Inbox
 from daemon.events import Events
 from daemon.live import Live
-from daemon.markettime import Delayed, Proven, Shown, Silence
+from daemon.market import reach
 from daemon.metrics import Metrics
 from daemon.notify import Notifier
 from daemon.reload import Reloader
 from daemon.supervision import Supervisor
 from daemon.watchdog import Pulse
-from daemon.web.readiness import Readiness
-from daemon.web.server import Pages, serving
 from streams.errors import AuthRejected, CertificateRejected
 from streams.memoryring import MemoryRing
 from streams.outbox import Outbox
 from streams.polygon.codec import Codec
-from streams.polygon.feed import Feed
-from streams.polygon.marketclock import MarketClock
 from streams.redis.embedded import EmbeddedValkey
 from streams.redis.events import EventStream
 from streams.redis.sink import RedisSink
-from streams.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from daemon.config import Config
-    from streams.outbox import OutboxError
     from streams.types import Clock
-
-log = structlog.get_logger()
 
 DRAIN_S = 1.0
 SETTLE_S = 1.0
@@ -95,7 +82,7 @@ class App:
             await self._build(stack)
             await self._connect(stack)
             gauges.follow(self)
-            await self._open_doors(stack)
+            await standing.show(self, stack)
             self._heed_signals()
             async with asyncio.TaskGroup() as group:
                 keep = Supervisor(self.clock, self.metrics, FATAL).keep
@@ -135,15 +122,20 @@ class App:
         self.valkey = EmbeddedValkey(config.state.folder / "valkey", config.redis.port)
         if config.redis.embedded:
             await stack.enter_async_context(self.valkey)
-        self.redis_url = self.valkey.url if config.redis.embedded else config.redis.url.reveal()
-        names = {name: config.redis.prefix + name for name in ("alerts", "events", "dead")}
-        self.event_stream = EventStream(self.redis_url, jitter, stream=names["events"])
+        url = self.redis_url = self.valkey.url if config.redis.embedded else config.redis.url.reveal()
+        prefix = config.redis.prefix
+        self.event_stream = EventStream(url, jitter, stream=f"{prefix}events")
         self.events = Events(self.event_stream, clock)
-        self.sink = RedisSink(
-            self.redis_url, self.outbox, clock, jitter, self.events.sink, stream=names["alerts"], dead=names["dead"]
+        self.ring = MemoryRing(self.outbox, self.events.outbox)
+        self.feed, self.time = await reach(
+            config.feed,
+            self.sessions,
+            clock,
+            random=jitter,
+            on_frame=self._take,
+            on_event=self.events.feed,
+            stack=stack,
         )
-        self.ring = MemoryRing(self.outbox, self._outbox_changed(asyncio.get_running_loop()))
-        await self._reach_market(stack, jitter)
         self.live = Live(
             self.codec,
             self.inbox,
@@ -156,42 +148,19 @@ class App:
             overflow=self._overflow,
             stored=lambda _: self.sink.wake(),
         )
+        self.sink = RedisSink(
+            url,
+            self.outbox,
+            clock,
+            jitter,
+            self.events.sink,
+            stream=f"{prefix}alerts",
+            dead=f"{prefix}dead",
+            on_delivered=self.live.delivered,
+        )
         self.reload = Reloader(
             config, self._reread, self.live.use, events=self.events, metrics=self.metrics, notifier=self.notifier
         )
-
-    async def _reach_market(self, stack: AsyncExitStack, jitter: random.Random) -> None:
-        """Feed and market time: the machine's clock for the vendor, the exchange's own for a simulator."""
-        feed = self.config.feed
-        polled = None
-        market: Clock = self.clock
-        if not feed.vendor:
-            http = await stack.enter_async_context(aiohttp.ClientSession())
-            market = polled = MarketClock(feed.rest, clock=self.clock, http=http, speed=feed.speed, key=feed.key)
-        elif (urlsplit(feed.url).hostname or "").startswith("delayed"):
-            market = Delayed(self.clock)
-        silence = Silence(feed, self.sessions, market)
-        self.feed = Feed(
-            feed.url,
-            feed.key or Secret(""),
-            feed.channels,
-            clock=market,
-            random=jitter,
-            on_frame=self._take,
-            on_event=self.events.feed,
-            silence_s=silence.limit_s,
-            lossless=feed.lossless,
-        )
-        self.time = Proven(polled, self.feed) if polled and feed.lossless else Shown(market, polled)
-
-    async def _open_doors(self, stack: AsyncExitStack) -> None:
-        """The web server, where it is wanted."""
-        self.readiness = Readiness()
-        standing.tie(self)
-        if self.config.http.enabled:
-            pages = Pages(version("technic-scanner"), self.readiness, self.metrics, lambda: standing.facts(self))
-            port = await stack.enter_async_context(serving(self.config.http, pages))
-            log.info("web server", url=f"http://{self.config.http.host}:{port}/")
 
     def _tasks(self) -> dict[str, Callable[[], Awaitable[None]]]:
         tasks: dict[str, Callable[[], Awaitable[None]]] = {
@@ -224,14 +193,6 @@ class App:
     def _take(self, frame: bytes, arrival_ms: int) -> Awaitable[None] | None:
         self.live.receive(frame, arrival_ms)
         return self.live.room() if self.config.feed.lossless else None
-
-    def _outbox_changed(self, loop: asyncio.AbstractEventLoop) -> Callable[[OutboxError | None], None]:
-        """Told in the engine's thread, to be said on the event loop."""
-
-        def told(error: OutboxError | None) -> None:
-            loop.call_soon_threadsafe(self.events.outbox, error)
-
-        return told
 
     def _overflow(self) -> None:
         self.metrics.overflows.inc()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import structlog
@@ -19,7 +20,7 @@ log = structlog.get_logger()
 
 
 class Events:
-    """Tells operators and programs about transitions. To be called on the event loop.
+    """Tells operators and programs about transitions. Made on the event loop, and called there but for `outbox`.
 
     Args:
         stream: entry fields ``kind``, ``at_ms`` (wall clock) and those of the event, all text.
@@ -28,6 +29,7 @@ class Events:
 
     def __init__(self, stream: EventStream, clock: Clock) -> None:
         self._stream, self._clock = stream, clock
+        self._loop = asyncio.get_running_loop()
 
     def tell(self, kind: str, *, alarm: bool = False, **fields: str) -> None:
         """One event; an alarm is something a person has to look at."""
@@ -53,7 +55,10 @@ class Events:
         self.tell(f"sink.{event.kind}", alarm=event.kind != "live", **fields)
 
     def outbox(self, error: OutboxError | None) -> None:
-        """The disk began to refuse alerts, or takes them again."""
+        """The disk began to refuse alerts, or takes them again; from the engine's thread."""
+        self._loop.call_soon_threadsafe(self._outbox, error)
+
+    def _outbox(self, error: OutboxError | None) -> None:
         if error:
             self.tell("outbox.refused", alarm=True, what=str(error), remedy="alerts wait in memory: free the disk")
         else:

@@ -7,6 +7,7 @@ engine run in a thread of their own, one at a time: a turn takes all that waits,
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from streams.types import Clock
 
 log = structlog.get_logger()
+
+UNDELIVERED = 10_000
+"""Turns with alerts whose delivery is timed; older ones are forgotten while Redis is away."""
 
 TURN_S = 0.1
 """The engine turns at least this often, so that minutes close while the market is silent."""
@@ -82,7 +86,14 @@ class Live:
         self._wake, self._room = asyncio.Event(), asyncio.Event()
         self._oldest_s: float | None = None
         self._plan: Plan | None = None
+        self._arrived: deque[tuple[int, float]] = deque(maxlen=UNDELIVERED)
         self.turned_s = clock.monotonic_s()
+
+    def delivered(self, seq: int) -> None:
+        """All alerts up to this place in the outbox have reached Redis."""
+        now_s = self._clock.monotonic_s()
+        while self._arrived and self._arrived[0][0] <= seq:
+            self._metrics.frame_to_alert.observe(now_s - self._arrived.popleft()[1])
 
     def use(self, plan: Plan) -> None:
         """Exchange the rules before the next turn."""
@@ -140,6 +151,7 @@ class Live:
         if stored:
             if oldest_s is not None:
                 self._metrics.frame_to_outbox.observe(self.turned_s - oldest_s)
+                self._arrived.append((stored[-1].seq, oldest_s))
             self._stored(stored)
 
     def _turn(self, batch: BarBatch, now_ms: int | None) -> list[Stored]:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from daemon.web.readiness import Check
+import structlog
+
+from daemon.web.readiness import Check, Readiness
+from daemon.web.server import Pages, serving
 from streams.polygon.session import State
 
 if TYPE_CHECKING:
+    from contextlib import AsyncExitStack
+
     from daemon.app import App
+
+log = structlog.get_logger()
 
 NEW_YORK = ZoneInfo("America/New_York")
 SLOW_S = 5.0
@@ -19,13 +28,23 @@ SLOW_S = 5.0
 HEARING = (State.SUBSCRIBED, State.LIVE)
 
 
-def tie(app: App) -> None:
-    """Every part of `app` reports to its readiness."""
+async def show(app: App, stack: AsyncExitStack) -> None:
+    """Every part of `app` reports, and the web server shows it, where one is wanted, until `stack` is left.
+
+    Raises:
+        WebAddressError: the address cannot be listened on.
+    """
+    readiness = Readiness()
     checks = {"feed": _feed, "engine": _engine, "redis": _redis, "disk": _disk, "learner": _learner, "rules": _rules}
     for name, check in checks.items():
-        app.readiness.watch(name, lambda check=check: check(app))  # type: ignore[misc] # binds this one
-    app.metrics.ready.follow(lambda: {name: float(check.ok) for name, check in app.readiness.checks().items()})
+        readiness.watch(name, partial(check, app))
+    app.metrics.ready.follow(lambda: {name: float(check.ok) for name, check in readiness.checks().items()})
     app.metrics.task_turn_seconds.follow(lambda: {"engine": app.clock.monotonic_s() - app.live.turned_s})
+    http = app.config.http
+    if http.enabled:
+        pages = Pages(version("technic-scanner"), readiness, app.metrics, partial(facts, app))
+        port = await stack.enter_async_context(serving(http, pages))
+        log.info("web server", url=f"http://{http.host}:{port}/")
 
 
 def facts(app: App) -> dict[str, object]:

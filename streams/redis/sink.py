@@ -89,6 +89,7 @@ class RedisSink:
         clock: to tell a last id in the far future.
         jitter: for the pauses between tries.
         on_event: told each transition; called on the event loop, must not block.
+        on_delivered: told the position up to which all is confirmed; as above.
         stream: key of the stream.
         dead: key of the stream of what could not be delivered.
         name: of the cursor in the outbox.
@@ -114,6 +115,7 @@ class RedisSink:
         stream: str = "technic:alerts",
         dead: str = "technic:dead",
         name: str = "redis",
+        on_delivered: Callable[[int], None] = lambda _: None,
         policy: SinkPolicy = POLICY,
     ) -> None:
         check_url(url)
@@ -121,7 +123,7 @@ class RedisSink:
         self.delivered = 0
         self.failures = 0
         self._url, self._outbox, self._clock, self._jitter = url, outbox, clock, jitter
-        self._on_event, self._policy = on_event, policy
+        self._on_event, self._on_delivered, self._policy = on_event, on_delivered, policy
         self._key, self._dead, self._name = stream, dead, name
         self._code = self._run_id = ""
         self._appended, self._idle = asyncio.Event(), asyncio.Event()
@@ -154,6 +156,7 @@ class RedisSink:
                 rows = await asyncio.to_thread(self._outbox.read_after, self._name, self._policy.batch)
                 if rows:
                     await self._deliver(stream, rows)
+                    self._on_delivered(rows[-1].seq)
                     await asyncio.to_thread(self._outbox.advance, self._name, rows[-1].seq)
                 self._succeeded()
                 if not rows:
