@@ -115,8 +115,8 @@ class Simulator:
 
     @property
     def clients(self) -> int:
-        """Connections open."""
-        return len(self._peers)
+        """Connections that are served; those being cut off are not among them."""
+        return sum(not peer.leaving for peer in self._peers)
 
     def now_ms(self) -> int:
         """Market time, milliseconds since the epoch, UTC; all bars due by then have been sent."""
