@@ -8,6 +8,8 @@
     * `CertificateRejected`: **stop**. The exchange's certificate does not prove its name, three times running.
 
   * `MarketClockError`: **retry**. The exchange's market time could not be read.
+  * `streams.barfile.BarFileError`: **stop**. The file is unreadable or foreign.
+  * `streams.simulator.errors.SimulatorError`: **stop**. The simulated exchange has no port, or nothing to serve.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ for volume alone: they enter minute bar and day, but no second bar.
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -18,44 +18,28 @@ from streams.simulator import rhythm
 from streams.simulator.errors import SourceError
 from streams.simulator.hours import OPEN, SATURDAY, at, trading_day, weekdays
 from streams.simulator.tape import NOTHING, Minute, Prints
+from streams.simulator.trading import SECONDS, ends, seconds_traded, trade, within
 from streams.simulator.universe import SECTORS, universe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import time
 
-    from streams.types import Flags, Floats, Longs
+    from streams.simulator.trading import Trading
+    from streams.types import Floats, Longs
 
 FIRST_DAY: Final = date(2025, 3, 10)
 """A Monday after which 29 days follow without a holiday."""
 
 MOST_SYMBOLS: Final = 50_000
 
-_SECONDS: Final = 60
-_SESSION_S: Final = rhythm.SESSION_MINUTES * _SECONDS
+_SESSION_S: Final = rhythm.SESSION_MINUTES * SECONDS
 _MARKET_DAILY, _SECTOR_DAILY = 0.009, 0.008
 _GAP_SHARE = 0.6
 _GAP_FREEDOM = 3.0
 _BURSTS_A_MINUTE, _BURST_HEAT, _COOLING = 6e-5, 8.0, 0.88
-_VOLUME_ONLY_SHARE, _FRACTIONAL_SHARE = 0.03, 0.06
-_LEAST_PRICE = 0.02
+_VOLUME_ONLY_SHARE = 0.03
 _LONGEST_SILENCE_S = 1_800
-
-
-class _Trading(NamedTuple):
-    """k seconds in which some name traded, in order of (name, second); all columns but `first` are of length k."""
-
-    name: Longs
-    second: Longs
-    first: Longs
-    """Where each name begins; as long as there are names that traded."""
-    open: Floats
-    high: Floats
-    low: Floats
-    close: Floats
-    volume: Floats
-    vwap: Floats
-    trades: Floats
 
 
 class SyntheticMarket:
@@ -132,10 +116,10 @@ class SyntheticMarket:
     def _minute(self, rng: np.random.Generator, start_ms: int, number: int) -> Minute:
         busy = rhythm.activity(number)
         self._burst(rng)
-        rate = self._universe.activity * busy * (1.0 + self._heat) / _SECONDS
-        traded = _seconds_traded(rng, rate)
-        mid = self._walk(rng, busy, float(number * _SECONDS), traded)
-        trading = _trade(rng, mid, traded, rate, self._universe.lot, self._universe.half_spread)
+        rate = self._universe.activity * busy * (1.0 + self._heat) / SECONDS
+        traded = seconds_traded(rng, rate)
+        mid = self._walk(rng, busy, float(number * SECONDS), traded)
+        trading = trade(rng, mid, traded, rate, self._universe.lot, self._universe.half_spread)
         seconds = self._seconds(start_ms, trading, regular=number >= 0)
         return Minute(start_ms, seconds, self._minutes(start_ms, trading, self._volume_only(rng)))
 
@@ -152,8 +136,8 @@ class SyntheticMarket:
         name, second, first = traded
         names = self._universe
         pace = np.sqrt(busy / _SESSION_S)
-        market = np.cumsum(rng.standard_normal(_SECONDS)) * (_MARKET_DAILY * pace)
-        sector = np.cumsum(rng.standard_normal((SECTORS, _SECONDS)), axis=1) * (_SECTOR_DAILY * pace)
+        market = np.cumsum(rng.standard_normal(SECONDS)) * (_MARKET_DAILY * pace)
+        sector = np.cumsum(rng.standard_normal((SECTORS, SECONDS)), axis=1) * (_SECTOR_DAILY * pace)
         common = self._common[name] + names.market_beta[name] * market[second]
         common += names.sector_beta[name] * sector[names.sector[name], second]
 
@@ -161,9 +145,9 @@ class SyntheticMarket:
         step = names.volatility * pace * (1.0 + 0.6 * self._heat)
         drift = step * self._drift * (self._heat > 1.0) * 0.2
         own = step[name] * np.sqrt(elapsed) * rng.standard_normal(len(name)) + drift[name] * elapsed
-        own = self._own[name] + _within(own, first)
+        own = self._own[name] + within(own, first)
 
-        last = _last(first, len(name))
+        last = ends(first, len(name))
         self._own[name[last]] = own[last]
         self._traded_s[name[last]] = now_s + second[last]
         self._common += names.market_beta * market[-1] + names.sector_beta * sector[names.sector, -1]
@@ -185,14 +169,14 @@ class SyntheticMarket:
         self._volume += extra
         return extra
 
-    def _seconds(self, start_ms: int, t: _Trading, *, regular: bool) -> Prints:
+    def _seconds(self, start_ms: int, t: Trading, *, regular: bool) -> Prints:
         """The second bars, in order of (second, name); the day goes on with them."""
         if regular:
             opened = t.name[t.first]
             self._open[opened] = np.where(np.isnan(self._open[opened]), t.open[t.first], self._open[opened])
-        volume = self._volume[t.name] + _within(t.volume, t.first)
-        turnover = self._turnover[t.name] + _within(t.volume * t.vwap, t.first)
-        last = _last(t.first, len(t.name))
+        volume = self._volume[t.name] + within(t.volume, t.first)
+        turnover = self._turnover[t.name] + within(t.volume * t.vwap, t.first)
+        last = ends(t.first, len(t.name))
         self._volume[t.name[last]], self._turnover[t.name[last]] = volume[last], turnover[last]
         order = np.argsort(t.second.astype(np.int16), kind="stable")
         values = np.empty((len(FIELDS), len(order)))
@@ -202,11 +186,11 @@ class SyntheticMarket:
         starts = start_ms + t.second[order] * SECOND_MS
         return self._prints(t.name[order], starts, SECOND_MS, values, t.trades[order])
 
-    def _minutes(self, start_ms: int, t: _Trading, extra: Floats) -> Prints:
+    def _minutes(self, start_ms: int, t: Trading, extra: Floats) -> Prints:
         """The minute bars, in order of name, trades for volume alone among their volume."""
         if not len(t.name):
             return NOTHING
-        name, last = t.name[t.first], _last(t.first, len(t.name))
+        name, last = t.name[t.first], ends(t.first, len(t.name))
         high, low = np.maximum.reduceat(t.high, t.first), np.minimum.reduceat(t.low, t.first)
         volume, turnover = np.add.reduceat(t.volume, t.first), np.add.reduceat(t.volume * t.vwap, t.first)
         trades = np.add.reduceat(t.trades, t.first)
@@ -233,59 +217,3 @@ def _refuse_impossible(symbols: int, first_day: date, days: int, start: time) ->
     day = trading_day(first_day)
     if not day.early_ms <= at(first_day, start) < day.close_ms or start.second or start.microsecond:
         raise SourceError(f"trading begins at a full minute from 04:00 to 15:59 New York, not at {start}")
-
-
-def _seconds_traded(rng: np.random.Generator, rate: Floats) -> tuple[Longs, Longs, Longs]:
-    """In which seconds each name trades: names and seconds in that order, and where each name begins."""
-    chance = -np.expm1(-rate)
-    traded: Flags = rng.random((len(rate), _SECONDS), np.float32) < chance.astype(np.float32)[:, None]
-    name, second = np.divmod(np.flatnonzero(traded), _SECONDS)
-    return name, second, np.flatnonzero(np.diff(name, prepend=-1))
-
-
-def _trade(
-    rng: np.random.Generator,
-    mid: Floats,
-    traded: tuple[Longs, Longs, Longs],
-    rate: Floats,
-    lot: Floats,
-    half_spread: Floats,
-) -> _Trading:
-    """The trades of every second around its price: prices in ticks, shares in lots, some of them fractional."""
-    name, second, first = traded
-    size = len(name)
-    trades = 1.0 + np.floor(rng.standard_exponential(size) * rate[name])
-    half = np.maximum(mid * half_spread[name], np.where(mid < 1.0, 5e-5, 5e-3))
-    noise = rng.standard_normal((4, size))
-    start = mid + half * noise[0]
-    end = np.where(trades > 1, mid + half * noise[1], start)
-    beyond = half * np.abs(noise[2:]) * (trades > 2)  # noqa: PLR2004 - it takes a third trade to go beyond
-    open_, close = _ticks(start), _ticks(end)
-    high = _ticks(np.maximum(start, end) + beyond[0])
-    low = _ticks(np.minimum(start, end) - beyond[1])
-    volume = np.ceil(trades * lot[name] * np.exp(0.8 * rng.standard_normal(size) - 0.32))
-    fraction = rng.random(size)
-    fractional = fraction < _FRACTIONAL_SHARE
-    volume[fractional] = (volume[fractional] - fraction[fractional]).round(6)
-    vwap = ((open_ + high + low + close) / 4.0).round(4)
-    return _Trading(name, second, first, open_, high, low, close, volume, vwap, trades)
-
-
-def _ticks(price: Floats) -> Floats:
-    """Prices as they are quoted: cents, and below a dollar hundredths of a cent."""
-    price = np.maximum(price, _LEAST_PRICE)
-    return np.where(price < 1.0, price.round(4), price.round(2))
-
-
-def _within(values: Floats, first: Longs) -> Floats:
-    """Running sums that begin anew with each name."""
-    sums = np.cumsum(values)
-    if len(first):
-        before = sums[first] - values[first]
-        sums -= np.repeat(before, np.diff(first, append=len(values)))
-    return sums
-
-
-def _last(first: Longs, size: int) -> Longs:
-    """Where each name ends."""
-    return np.append(first[1:], size)[: len(first)] - 1

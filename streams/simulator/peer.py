@@ -29,11 +29,13 @@ class Limits(NamedTuple):
         auth_s: until it has sent its key.
         buffer_bytes: unread bytes held for it when time sets the pace; beyond, it is cut off.
         stall_s: until it reads on, when clients set the pace; beyond, it is cut off.
+        ping_s: a ping is sent this often, and its pong waited for as long; beyond, close 1011. None: no pings.
     """
 
     auth_s: float = 10.0
     buffer_bytes: int = 16 << 20
     stall_s: float = 300.0
+    ping_s: float | None = None
 
 
 class Peer:

@@ -12,6 +12,7 @@ from websockets.http11 import Response
 from streams.simulator import rest, wire
 from streams.simulator.errors import PortTakenError
 from streams.simulator.exchange import ENTITLED, Session
+from streams.simulator.irregular import irregular
 from streams.simulator.markettime import MarketTime
 from streams.simulator.peer import Limits, Peer
 from streams.simulator.tape import emissions
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from websockets.asyncio.server import Server, ServerConnection
     from websockets.http11 import Request
 
+    from streams.simulator.irregular import Irregularity
     from streams.simulator.tape import Emission, Minute
     from streams.types import Clock
 
@@ -69,10 +71,12 @@ class Simulator:
         on_end: what follows the last bar: ``silence``, or ``close`` with code 1000 once clients have read everything.
         entitled: prefixes the plan includes.
         frame_events: events a frame holds at most, up to `wire.MOST_EVENTS`.
+        decimals: False leaves out ``dv`` and ``dav``, as feeds did before February 2026.
+        irregularity: bars that come late or are sent again; None for a tidy feed.
         limits: what clients are granted.
 
     Attributes:
-        bars: second and minute bars that have been due and gone out, whether or not anybody asked for them.
+        bars: second and minute bars that were due so far, whether or not anybody asked for them.
 
     Raises:
         PortTakenError: on entry.
@@ -91,6 +95,8 @@ class Simulator:
         on_end: Literal["silence", "close"] = "silence",
         entitled: Collection[str] = ENTITLED,
         frame_events: int = 500,
+        decimals: bool = True,
+        irregularity: Irregularity | None = None,
         limits: Limits | None = None,
     ) -> None:
         if not 1 <= frame_events <= wire.MOST_EVENTS:
@@ -99,7 +105,8 @@ class Simulator:
         self._source, self._clock = source, clock
         self._address = (host, port)
         self._key, self._entitled = key, entitled
-        self._on_end, self._frame_events = on_end, frame_events
+        self._on_end, self._frame_events, self._decimals = on_end, frame_events, decimals
+        self._irregularity = irregularity
         self._limits = limits or Limits()
         self._time = MarketTime(source.start_ms, source.end_ms, speed)
         self._peers: set[Peer] = set()
@@ -135,7 +142,8 @@ class Simulator:
                 port,
                 process_request=self._answer,
                 compression=None,
-                ping_interval=None,
+                ping_interval=self._limits.ping_s,
+                ping_timeout=self._limits.ping_s,
                 close_timeout=CLOSE_S,
                 write_limit=_WRITE_AHEAD_BYTES,
             )
@@ -161,7 +169,7 @@ class Simulator:
         await self._audience.wait()
         await asyncio.sleep(SETTLE_S)
         self._time.begin(self._clock.monotonic_s())
-        for emission in emissions(self._source.minutes()):
+        for emission in self._emissions():
             self._time.hold(emission.due_ms)
             await self._until(emission.due_ms)
             await self._deliver(emission)
@@ -169,6 +177,10 @@ class Simulator:
         self._time.finish(self._clock.monotonic_s())
         if self._on_end == "close":
             await asyncio.gather(*(peer.finish() for peer in self._peers))
+
+    def _emissions(self) -> Iterator[Emission]:
+        tidy = emissions(self._source.minutes())
+        return irregular(tidy, self._irregularity) if self._irregularity else tidy
 
     async def _until(self, due_ms: int) -> None:
         """Wait until bars are due: by time, or until somebody reads. Lets others run in any case."""
@@ -186,7 +198,7 @@ class Simulator:
             wanted = peer.session.wanted(emission.prefix, emission.prints.bars.symbol)
             if wanted is not None and not wanted:
                 continue
-            objects = objects or wire.events(emission)
+            objects = objects or wire.events(emission, decimals=self._decimals)
             if wanted is None:
                 shared = shared or wire.frames(objects, self._frame_events)
                 await self._send(peer, shared)

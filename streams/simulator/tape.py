@@ -12,6 +12,8 @@ from streams.bars import MINUTE_MS, SECOND_MS, empty
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from numpy.typing import NDArray
+
     from streams.bars import BarBatch
     from streams.types import Longs
 
@@ -33,8 +35,8 @@ class Prints(NamedTuple):
     bars: BarBatch
     trade_size: Longs
 
-    def take(self, index: slice) -> Prints:
-        """The bars at `index`."""
+    def take(self, index: NDArray[np.intp] | NDArray[np.bool_] | slice) -> Prints:
+        """The bars at `index` (positions, a mask, or a slice), in that order."""
         return Prints(self.bars.take(index), self.trade_size[index])
 
 

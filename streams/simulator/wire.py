@@ -43,15 +43,19 @@ class _Bar(msgspec.Struct, omit_defaults=True, gc=False):
     dav: str | None = None
 
 
-def events(emission: Emission) -> list[bytes]:
+def events(emission: Emission, *, decimals: bool = True) -> list[bytes]:
     """The bars of `emission` as JSON objects, in order; about 2 µs each.
 
     Prices and decimal volumes are written so that reading them back gives the same double. What is not known (the
     open before 09:30, a vwap that the source does not have) is left out.
+
+    Args:
+        emission: the bars.
+        decimals: False writes them as before February 2026, without ``dv`` and ``dav``: fractions of shares are lost.
     """
     bars, trade_size = emission.prints
     o, h, l, c, volume, vwap, day_volume, day_open, day_vwap = bars.values
-    columns = (
+    columns: tuple[list[Any], ...] = (
         [emission.prefix] * bars.size,
         bars.symbol.astype("U16").tolist(),
         _integers(volume),
@@ -63,9 +67,9 @@ def events(emission: Emission) -> list[bytes]:
         _integers(trade_size),
         bars.start_ms.tolist(),
         (bars.start_ms + bars.length_ms).tolist(),
-        list(map(repr, volume.tolist())),
-        list(map(repr, day_volume.tolist())),
     )
+    if decimals:
+        columns += (list(map(repr, volume.tolist())), list(map(repr, day_volume.tolist())))
     return list(map(_encode, map(_Bar, *columns)))
 
 

@@ -21,6 +21,7 @@ from streams.bars import MINUTE_MS, concat
 from streams.simulator.errors import PortTakenError
 from streams.simulator.filetape import FileTape
 from streams.simulator.hours import at, trading_day
+from streams.simulator.irregular import Irregularity
 from streams.simulator.market import FIRST_DAY, SyntheticMarket
 from streams.simulator.markettime import AFTERMATH_MS, AS_FAST_AS_READ
 from streams.simulator.peer import Limits
@@ -324,6 +325,24 @@ async def test_pings_are_answered_after_what_was_sent_before() -> None:
         while got < source.minute_bars.size:
             got += len(msgspec.json.decode(await asyncio.wait_for(socket.recv(), 0.1)))
         await socket.close()
+
+
+async def test_who_does_not_answer_pings_is_closed_if_the_exchange_pings() -> None:
+    async with simulator(FewMinutes(1), limits=Limits(ping_s=0.05)) as exchange:
+        socket = await enter(exchange)
+        socket.transport.pause_reading()
+        await eventually(lambda: exchange.clients == 0)
+        socket.transport.resume_reading()
+        await read_all(socket)
+    assert socket.close_code == 1011
+
+
+async def test_an_untidy_feed_says_every_bar_in_the_end() -> None:
+    source = FewMinutes(3)
+    async with simulator(source, irregularity=Irregularity(revised=0.2)) as exchange:
+        events = await read_all(await enter(exchange, "AM.*"))
+    last = {(event["sym"], event["s"]): event["o"] for event in events}
+    assert len(events) > len(last) == source.minute_bars.size
 
 
 async def test_two_clients_get_the_same_from_when_both_have_subscribed() -> None:

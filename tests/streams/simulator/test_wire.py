@@ -58,6 +58,12 @@ def test_what_is_not_known_is_left_out() -> None:
     assert {"vw", "op", "a"} <= first.keys() & third.keys()
 
 
+def test_an_old_feed_has_no_decimal_volumes() -> None:
+    (event,) = wire.events(emission(1), decimals=False)
+    assert {"v", "av"} <= (keys := msgspec.json.decode(event).keys())
+    assert {"dv", "dav"} & keys == set()
+
+
 def test_frames_hold_every_event_once_in_order() -> None:
     events = wire.events(emission(1_203))
     frames = wire.frames(events, 500)
