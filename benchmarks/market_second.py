@@ -27,7 +27,7 @@ from benchmarks.scanner import Scanner
 from benchmarks.tape import Tape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from massive.websocket.models import EquityAgg
     from rich.progress import Progress
@@ -165,7 +165,7 @@ def _before(
     kept = [value[name] for name in ("atr14", "vwap", "obv", "rsi7", "band_lower", "rsi14", "rsi14", "donchian_upper")]
     rows = zip(events, all_values, model.score(all_values), strict=True)
     return {
-        event.symbol: Before(*closes[event.symbol], *(values[place] for place in kept), score)
+        event.symbol: Before._make([*closes[event.symbol], *(values[place] for place in kept), score])
         for event, values, score in rows
     }
 

@@ -50,7 +50,9 @@ def staged(stages: Mapping[str, Callable[[Any], Any]], start: Any) -> dict[str, 
     return spent
 
 
-def compare(sides: Mapping[str, Side], repeats: Repeats, progress: Callable[[int], None]) -> dict[str, dict[str, float]]:
+def compare(
+    sides: Mapping[str, Side], repeats: Repeats, progress: Callable[[int], None]
+) -> dict[str, dict[str, float]]:
     """Median milliseconds of each side's stages, and of their sum under ``whole``."""
     rounds: dict[str, list[Mapping[str, int]]] = {name: [] for name in sides}
     total = repeats.warm_up + repeats.counted

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from benchmarks.tape import Tape
-    from daemon.engine.alerts import Alert
     from daemon.scoring.questions import Lesson
     from daemon.scoring.view import View
 
@@ -107,15 +106,15 @@ class _Timed(Engine):
         self.spent: Counter[str] = Counter()
         super().__init__(*arguments)
 
-    def _score(self, *arguments: Any, **flags: bool) -> Any:
+    def _score(self, now: Any, *, peek: bool) -> Any:
         before = perf_counter_ns()
-        result = super()._score(*arguments, **flags)
+        result = super()._score(now, peek=peek)
         self.spent["score"] += perf_counter_ns() - before
         return result
 
-    def _fire(self, *arguments: Any, **flags: bool) -> None:
+    def _fire(self, now: Any, score: Any, *, tick: bool) -> None:
         before = perf_counter_ns()
-        super()._fire(*arguments, **flags)
+        super()._fire(now, score, tick=tick)
         self.spent["rules"] += perf_counter_ns() - before
 
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streams.bars import MINUTE_MS, SECOND_MS, SYMBOL, BarBatch, empty
+from streams.bars import MINUTE_MS, SECOND_MS, SYMBOL, empty
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from streams.bars import BarBatch
     from streams.types import Floats, Longs
 
 OPEN_MS = 1_736_173_800_000

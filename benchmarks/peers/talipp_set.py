@@ -28,8 +28,9 @@ class TalippSet:
         self._objects = {name: _warm(history[:, :, column]) for column, name in enumerate(names)}
 
     def update(self, events: Iterable[EquityAgg]) -> list[tuple[float, ...]]:
-        """One bar each; the values after it, in the order of `benchmarks.peers.values.VALUES`, 0 for what is lacking."""
-        objects, all_values = self._objects, []
+        """One bar each; the values after it in the order of `values.VALUES`, 0 for what is lacking."""
+        objects = self._objects
+        all_values: list[tuple[float, ...]] = []
         for event in events:
             close, volume = event.close, event.volume
             bar = OHLCV(event.open, event.high, event.low, close, volume)

@@ -19,9 +19,7 @@ RULES = (
 VALUES = (*FEATURES, *RULES)
 """38 of the 40 outputs; nobody looks at the two others, %B and the width of the bands, and peers are let off them."""
 
-ATR14, VWAP, RSI14, DONCHIAN_UPPER, BAND_LOWER, STDDEV20 = (
-    VALUES.index(name) for name in ("atr14", "vwap", "rsi14", "donchian_upper", "band_lower", "stddev20")
-)
+ATR14, VWAP, BAND_LOWER, STDDEV20 = (VALUES.index(name) for name in ("atr14", "vwap", "band_lower", "stddev20"))
 RVOL, RSI7, MFI14, ROC15, ROC60, CCI20, ZSCORE20, OBV, WMA20, SMA50, SMA200, EMA9, EMA21, EMA390 = range(
     len(FEATURES), len(VALUES)
 )

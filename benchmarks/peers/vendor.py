@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from massive import WebSocketClient
-from massive.websocket import parse
 from massive.websocket import logger as massive_logger
+from massive.websocket import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from massive.websocket.models import EquityAgg
 
 

@@ -63,8 +63,9 @@ class WickraSet:
         self._methods = {name: _warm(history[:, :, column]) for column, name in enumerate(names)}
 
     def update(self, events: Iterable[EquityAgg]) -> list[tuple[float, ...]]:
-        """One bar each; the values after it, in the order of `benchmarks.peers.values.VALUES`."""
-        methods, all_values = self._methods, []
+        """One bar each; the values after it, in the order of `values.VALUES`."""
+        methods = self._methods
+        all_values: list[tuple[float, ...]] = []
         for event in events:
             close, volume = event.close, event.volume
             candle = (event.open, event.high, event.low, close, volume, event.start_timestamp)

@@ -1,0 +1,107 @@
+"""The form of what benchmarks answer, and that both sides do the same work. No speed is asserted anywhere."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import orjson
+import pytest
+
+from benchmarks.peers.vendor import Vendor
+from benchmarks.report import result
+from benchmarks.scanner import plan
+from benchmarks.tape import HISTORY, Tape
+from streams.bars import FIELDS
+from streams.polygon.codec import Codec
+
+pytestmark = pytest.mark.timeout(240)  # a first run compiles every kernel
+
+STAGES = ("", ".decode", ".indicators", ".score", ".rules", ".outbox")
+FIELDS_ON_WIRE = {"ev", "sym", "v", "av", "op", "vw", "o", "c", "h", "l", "a", "z", "s", "e", "dv", "dav"}
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([sys.executable, "-m", "benchmarks", *arguments], capture_output=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    ran = bench("--quick", "market_second")
+    assert ran.returncode == 0, ran.stderr.decode()
+    assert b"market_second.decode" in ran.stderr
+    answer: dict[str, Any] = orjson.loads(ran.stdout)
+    return answer
+
+
+def test_stdout_holds_one_document_with_the_machine_and_every_stage(document: dict[str, Any]) -> None:
+    assert document.keys() == {"machine", "results"}
+    assert {"cpu", "cores", "load", "python", "versions"} <= document["machine"].keys()
+    assert [one["name"] for one in document["results"]] == [f"market_second{stage}" for stage in STAGES]
+
+
+def test_every_result_compares_with_its_best_peer_or_has_none(document: dict[str, Any]) -> None:
+    for one in document["results"]:
+        assert one["unit"] == "ms"
+        assert one["technic"] > 0
+        if one["peers"]:
+            assert one["ratio"] == pytest.approx(min(one["peers"].values()) / one["technic"], abs=0.02, rel=0.02)
+        else:
+            assert one["ratio"] is None
+
+
+def test_the_whole_says_what_was_asked(document: dict[str, Any]) -> None:
+    detail = document["results"][0]["detail"]
+    assert len(detail["outputs"]) == 40
+    assert len(set(detail["outputs"])) == 40
+    assert len(detail["rules"]) == 5
+    assert set(document["results"][0]["peers"]) == {"massive+wickra+river", "massive+talipp+river"}
+
+
+def test_both_sides_find_something_to_tell(document: dict[str, Any]) -> None:
+    detail = document["results"][0]["detail"]
+    assert detail["alerts_a_second"] > 0
+    assert detail["peers_alerts_a_second"] > 0
+
+
+def test_an_unknown_question_is_refused_by_name() -> None:
+    ran = bench("market_secund")
+    assert ran.returncode == 2
+    assert b"market_secund" in ran.stderr
+    assert ran.stdout == b""
+
+
+def test_rules_and_features_need_forty_outputs_and_the_tape_is_long_enough_for_all() -> None:
+    needed = plan()
+    assert sum(len(spec.outputs) for spec in needed.specs) == 40
+    assert needed.warmup < HISTORY
+    assert needed.tick.all()
+
+
+def test_technic_and_the_vendors_client_read_the_same_bars_from_a_frame() -> None:
+    tape = Tape(50, frame=25)
+    for frame in tape.frames(3):
+        decoded = Codec().decode(frame, 0)
+        assert not decoded.rejects
+        events = Vendor().decode(frame.decode())
+        assert decoded.bars.symbol.tolist() == [event.symbol.encode() for event in events]
+        for field, name in zip(FIELDS[:6], ("open", "high", "low", "close", "volume", "vwap"), strict=True):
+            assert decoded.bars.values[FIELDS.index(field)].tolist() == [getattr(event, name) for event in events]
+
+
+def test_a_frame_carries_every_field_of_the_vendors_second_bar() -> None:
+    events = [event for frame in Tape(200).frames(0) for event in orjson.loads(frame)]
+    assert len(events) == 200
+    assert all(event.keys() - {"otc"} == FIELDS_ON_WIRE for event in events)
+    assert 0 < sum("otc" in event for event in events) < 50
+
+
+def test_a_tape_is_the_same_every_time() -> None:
+    assert Tape(30).frames(7) == Tape(30).frames(7)
+    assert Tape(30).frames(7) != Tape(30).frames(8)
+
+
+def test_a_ratio_is_that_of_the_best_peer() -> None:
+    assert result("x", 2.0, {"slow": 30.0, "quick": 10.0}).ratio == 5.0
+    assert result("x", 2.0, {}).ratio is None
