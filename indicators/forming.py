@@ -94,9 +94,8 @@ class Forming:
     def bars(self, rows: Longs, minute_ms: int) -> Floats:
         """The forming bars of minute `minute_ms`, ``float64[6, n]``, vwap last; NaN where a row has none."""
         slot = minute_ms // _MINUTE_MS % 2
-        bars: Floats = self._bars[rows, slot].T.copy()
+        bars: Floats = np.where(self._minute_ms[rows, slot] == minute_ms, self._bars[rows, slot].T, np.nan)
         bars[VWAP] /= bars[VOLUME]
-        bars[:, self._minute_ms[rows, slot] != minute_ms] = np.nan
         return bars
 
     def rows(self, minute_ms: int) -> Longs:
