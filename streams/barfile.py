@@ -111,6 +111,14 @@ class BarFile:
         for first_ms, end_ms in self._pieces(from_ms or EARLIEST_MS, to_ms or LATEST_MS):
             yield self._read(first_ms, end_ms)
 
+    def span(self, from_ms: int | None = None, to_ms: int | None = None) -> tuple[int, int] | None:
+        """Earliest and latest start of the rows that `batches` would read; None if there are none."""
+        first_ms, last_ms = self._row(
+            "SELECT min(start_ms), max(start_ms) FROM bars"
+            f" WHERE start_ms >= {from_ms or EARLIEST_MS} AND start_ms < {to_ms or LATEST_MS}"
+        )
+        return None if first_ms is None else (first_ms, last_ms)
+
     def close(self) -> None:
         """Release the file."""
         self._connection.close()

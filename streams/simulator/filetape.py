@@ -40,11 +40,10 @@ class FileTape:
     """
 
     def __init__(self, file: BarFile, *, from_ms: int | None = None, to_ms: int | None = None) -> None:
-        first_ms = max(file.first_ms, from_ms or 0)
-        last_ms = file.last_ms if to_ms is None else min(file.last_ms, to_ms - file.length_ms)
-        if not file.count or first_ms > last_ms:
+        span = file.span(from_ms, to_ms)
+        if span is None:
             raise SourceError(f"{file.path} has no bars in the time asked for")
-        self.start_ms, self.end_ms = first_ms // MINUTE_MS * MINUTE_MS, last_ms + file.length_ms
+        self.start_ms, self.end_ms = span[0] // MINUTE_MS * MINUTE_MS, span[1] + file.length_ms
         self._file, self._from_ms, self._to_ms = file, from_ms, to_ms
 
     def minutes(self) -> Iterator[Minute]:

@@ -79,6 +79,13 @@ def test_a_file_without_bars_in_the_time_asked_for_is_refused(tmp_path: Path) ->
         FileTape(file, from_ms=file.last_ms + 1)
 
 
+def test_market_time_begins_with_the_first_bar_in_the_time_asked_for(tmp_path: Path) -> None:
+    file = tape(tmp_path, [row("A", 9, 30, 10, 100), row("A", 11, 0, 10, 100), row("A", 15, 0, 10, 100)])._file
+    middle = FileTape(file, from_ms=at(DAY, time(10)), to_ms=at(DAY, time(14)))
+    assert (middle.start_ms, middle.end_ms) == (at(DAY, time(11)), at(DAY, time(11, 1)))
+    assert [minute.start_ms for minute in middle.minutes()] == [middle.start_ms]
+
+
 def test_minutes_built_of_real_seconds_are_those_of_the_real_minute_file(data_file: Callable[[str], Path]) -> None:
     seconds = open_bars(data_file("second_2013_10.parquet"), 1_000)
     minutes = open_bars(data_file("minute_2013_10.parquet"), 60_000)
