@@ -57,11 +57,16 @@ class Mistake(NamedTuple):
 
 
 class ConfigError(Exception):
-    """The configuration cannot be used."""
+    """The configuration cannot be used.
 
-    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+    Attributes:
+        mistakes: all of them.
+        rules: file of the rules, as far as that could be told, so that it can be looked at all the same.
+    """
+
+    def __init__(self, mistakes: Sequence[Mistake], rules: Path | None = None) -> None:
         super().__init__(tuple(mistakes))
-        self.mistakes = tuple(mistakes)
+        self.mistakes, self.rules = tuple(mistakes), rules
 
     def __str__(self) -> str:
         """One line a mistake."""
@@ -110,7 +115,7 @@ def load_config(path: Path | None = None, overrides: Tree | None = None, *, feed
     if feed and missing:
         mistakes.append(Mistake("feed.key", "the feed needs an API key", KEY_REMEDY))
     if mistakes or config is None:
-        raise ConfigError(mistakes)
+        raise ConfigError(mistakes, _rules(merged))
     return Loaded(config, chosen, tuple(_notes(config, chosen, file)))
 
 
@@ -255,6 +260,12 @@ def _found(error: ErrorDetails) -> str:
 
 def _keys(section: object) -> Mapping[str, object]:
     return section.model_fields if isinstance(section, type) and issubclass(section, Section) else {}
+
+
+def _rules(merged: Tree) -> Path | None:
+    engine = merged.get("engine")
+    rules = engine.get("rules") if isinstance(engine, Mapping) else None
+    return Path(rules).expanduser() if isinstance(rules, str) and rules != "default" else None
 
 
 def _suggest(name: str, known: Mapping[str, object]) -> str:

@@ -86,14 +86,15 @@ def _for_people() -> structlog.dev.ConsoleRenderer:
 
 
 class _Stamp:
-    """When it happened, first in the line."""
+    """When it happened; time, level and event come first in the line."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
     def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> EventDict:
         now = datetime.fromtimestamp(self._clock.wall_ms() / 1000, UTC)
-        return {"time": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"), **event}
+        time = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return {"time": time, "level": event.pop("level"), "event": event.pop("event"), **event}
 
 
 class _Harmless:

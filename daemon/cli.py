@@ -1,0 +1,274 @@
+"""The command line: which commands there are, their options and help, and how errors end them.
+
+Nothing that takes long to import is imported here; each command imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import traceback
+from datetime import date, time
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from daemon.exits import Exit, expected, leaves
+
+app = typer.Typer(
+    name="technic",
+    help="Watches the US stock market live and publishes alerts to Redis Streams.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+"""Base of all that can be wrong with a command line."""
+
+
+class BarLength(StrEnum):
+    """How long the bars of a file are."""
+
+    second = "1s"
+    minute = "1m"
+
+    @property
+    def ms(self) -> int:
+        """In milliseconds."""
+        return {"1s": 1_000, "1m": 60_000}[self.value]
+
+
+class Stream(StrEnum):
+    """What can be followed."""
+
+    alerts = "alerts"
+    events = "events"
+
+
+class OnEnd(StrEnum):
+    """What follows the last bar."""
+
+    silence = "silence"
+    close = "close"
+
+
+def _speed(text: str) -> float:
+    """A number above 0, or ``max``."""
+    try:
+        speed = math.inf if text == "max" else float(text)
+    except ValueError:
+        speed = math.nan
+    if not speed > 0:
+        raise typer.BadParameter("write a number above 0, or max")
+    return speed
+
+
+def _day(text: str) -> date:
+    """A date."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("write it as 2025-01-24") from None
+
+
+def _start(text: str) -> time:
+    """A time of day."""
+    try:
+        return time.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter("write it as 09:30") from None
+
+
+ConfigFile = Annotated[Path | None, typer.Option("-c", "--config", metavar="FILE", help="Configuration file.")]
+Duration = Annotated[float | None, typer.Option(metavar="SECONDS", min=0, help="Stop by itself after so long.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, and nothing else there.")]
+Bar = Annotated[BarLength, typer.Option(help="Length of the file's bars.")]
+Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Another seed is another synthetic market.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        try:
+            typer.echo(f"technic {version('technic-scanner')}")
+        except PackageNotFoundError:
+            typer.echo("technic, not installed")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _technic(
+    context: typer.Context,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Watches the US stock market live and publishes alerts to Redis Streams."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(Exit.USAGE)
+
+
+@app.command()
+def demo(
+    config: ConfigFile = None,
+    symbols: Annotated[
+        int, typer.Option(metavar="N", min=1, max=20_000, help="Symbols of the synthetic market.")
+    ] = 500,
+    speed: Annotated[float, typer.Option(metavar="X", min=0.1, help="Market seconds a second.")] = 60.0,
+    seed: Seed = 1,
+    duration: Duration = None,
+) -> None:
+    """Show everything on this machine.
+
+    A simulated exchange, the daemon, a Redis-compatible server, and a live table of leaders and alerts. Starts from
+    fresh state every time; Ctrl-C ends all of it.
+    """
+    from daemon.commands import run as command  # noqa: PLC0415
+
+    command.demo(config, symbols=symbols, speed=speed, seed=seed, duration_s=duration)
+
+
+@app.command()
+def run(config: ConfigFile = None, duration: Duration = None) -> None:
+    """Run the daemon.
+
+    From the exchange's feed to alerts in Redis. SIGTERM or Ctrl-C ends it, SIGHUP reads the rules again.
+    """
+    from daemon.commands import run as command  # noqa: PLC0415
+
+    command.run(config, duration)
+
+
+@app.command()
+def simulate(
+    bars: Annotated[Path | None, typer.Option(metavar="FILE", help="Serve the bars of this parquet or CSV.")] = None,
+    synthetic: Annotated[int | None, typer.Option(metavar="N", min=1, help="Serve a synthetic market.")] = None,
+    bar: Bar = BarLength.minute,
+    speed: Annotated[float, typer.Option(parser=_speed, metavar="X|max", help="Market seconds a second.")] = 1.0,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65_535, help="Loopback port; 0 for a free one.")
+    ] = 8765,
+    key: Annotated[str, typer.Option(metavar="KEY", help="API key that is accepted.")] = "demo",
+    seed: Seed = 1,
+    day: Annotated[date | None, typer.Option(parser=_day, metavar="YYYY-MM-DD", help="First day, in New York.")] = None,
+    days: Annotated[int, typer.Option(metavar="N", min=1, help="Days from the first one on.")] = 1,
+    start: Annotated[
+        time | None, typer.Option(parser=_start, metavar="HH:MM", help="When a synthetic market begins, New York.")
+    ] = None,
+    on_end: Annotated[OnEnd, typer.Option(help="After the last bar: stay silent, or close and exit.")] = OnEnd.silence,
+    duration: Duration = None,
+    as_json: Json = False,
+) -> None:
+    """Simulate an exchange.
+
+    It speaks Polygon's websocket and REST on loopback, fed by a bars file or by a synthetic market. Market time begins
+    with the first subscription.
+    """
+    if (bars is None) == (synthetic is None):
+        raise typer.BadParameter("give one of --bars FILE and --synthetic N")
+    from daemon.commands import simulate as command  # noqa: PLC0415
+
+    choice = command.Choice(bars, bar.ms, synthetic or 0, seed, day, days, start)
+    command.simulate(choice, speed=speed, port=port, key=key, on_end=on_end.value, duration_s=duration, as_json=as_json)
+
+
+@app.command()
+def replay(
+    bars: Annotated[Path, typer.Option(metavar="FILE", help="Parquet or CSV of bars.")],
+    config: ConfigFile = None,
+    bar: Bar = BarLength.minute,
+    alerts: Annotated[Path | None, typer.Option(metavar="FILE", help="Write alerts here, one JSON a line.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a bars file through the engine.
+
+    At full speed, with the model learning: alerts, model quality, digest. The same bars give the same alerts, bit
+    for bit.
+    """
+    from daemon.commands import replay as command  # noqa: PLC0415
+
+    command.replay(config, bars, bar.ms, alerts=alerts, as_json=as_json)
+
+
+@app.command()
+def tail(
+    stream: Annotated[Stream, typer.Argument(help="Which stream.")] = Stream.alerts,
+    config: ConfigFile = None,
+    lines: Annotated[
+        int, typer.Option("-n", "--lines", metavar="N", min=0, max=10_000, help="Newest entries to show.")
+    ] = 10,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with those that come.")] = False,
+    duration: Duration = None,
+    as_json: Json = False,
+) -> None:
+    """Show alerts or events.
+
+    The newest ones, oldest first; with --follow those that come, too. With --json one list, or one object a line when
+    following.
+    """
+    from daemon.commands import tail as command  # noqa: PLC0415
+
+    command.tail(config, stream.value, lines=lines, follow=follow, as_json=as_json, duration_s=duration)
+
+
+@app.command()
+def check_config(config: ConfigFile = None, as_json: Json = False) -> None:
+    """Find all mistakes of configuration and rules.
+
+    At once, each with file, line, column and remedy. Exits with 78 if there are any.
+    """
+    from daemon.commands import check as command  # noqa: PLC0415
+
+    command.check(config, as_json=as_json)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command and exit with its code; errors are one message on stderr."""
+    try:
+        asked = app(arguments, prog_name="technic", standalone_mode=False)
+        sys.stdout.flush()
+        code = Exit(asked or Exit.FINE)
+    except UsageError as error:
+        code = _told(f"{str(error).rstrip('.')}; see technic --help", Exit.USAGE)
+    except (KeyboardInterrupt, typer.Abort):
+        code = Exit.INTERRUPTED
+    except SystemExit as ended:  # the library's answer to a reader of stdout that went away
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        code = Exit.FINE
+    except Exception as error:  # noqa: BLE001 (the last place where an error can become a message)
+        code = _failed(error)
+    sys.exit(code)
+
+
+def _failed(error: Exception) -> Exit:
+    """Tell what ended the command; a traceback only for what nobody expected."""
+    causes = list(leaves(error))
+    codes = [expected(cause) for cause in causes]
+    if None in codes:
+        _unexpected(error)
+        return Exit.INTERNAL
+    for text in dict.fromkeys(str(cause) for cause in causes):
+        _told(text, Exit.FINE)
+    return next(code for code in codes if code is not None)
+
+
+def _told(text: str, code: Exit) -> Exit:
+    sys.stderr.write("".join(f"technic: {line}\n" for line in text.splitlines()))
+    return code
+
+
+def _unexpected(error: Exception) -> None:
+    """Through the log where there is one, for it knows what must not be shown."""
+    import structlog  # noqa: PLC0415 (not for --help)
+
+    if structlog.is_configured():
+        structlog.get_logger().critical("internal error", exc_info=error)
+    else:
+        traceback.print_exception(error)
+    _told("internal error, see above; this should not happen", Exit.INTERNAL)

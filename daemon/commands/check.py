@@ -1,0 +1,67 @@
+"""`technic check-config`: every mistake in configuration and rules, in one go."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from daemon.commands.begin import unreadable_rules
+from daemon.config import Config, EngineSection, StateSection
+from daemon.configfile import ConfigError, Mistake, load_config
+from daemon.engine.errors import RuleErrors
+
+
+class Findings(NamedTuple):
+    """What was found: the file (None: defaults), mistakes, remarks, and how many rules there are."""
+
+    file: str | None
+    mistakes: tuple[Mistake, ...]
+    notes: tuple[str, ...] = ()
+    rules: int = 0
+
+
+def check(path: Path | None, *, as_json: bool) -> None:
+    """Tell what is wrong.
+
+    Raises:
+        ConfigError: something is; with ``as_json`` stdout has said it already.
+    """
+    findings = find(path)
+    if as_json:
+        mistakes = [mistake._asdict() for mistake in findings.mistakes]
+        sys.stdout.write(json.dumps({"ok": not mistakes, **findings._asdict(), "mistakes": mistakes}) + "\n")
+    if findings.mistakes:
+        raise ConfigError(findings.mistakes)
+    if not as_json:
+        sys.stdout.write(f"{findings.file or 'no file, defaults'}: no mistakes, {findings.rules} rules\n")
+    for note in findings.notes:
+        sys.stderr.write(f"note: {note}\n")
+
+
+def find(path: Path | None) -> Findings:
+    """Mistakes of the configuration first, then those of the rules it names."""
+    try:
+        loaded = load_config(path)
+    except ConfigError as error:
+        mistakes, _ = _in_rules(error.rules)
+        return Findings(str(path) if path else None, (*error.mistakes, *mistakes))
+    mistakes, count = _in_rules(loaded.config.engine.rules)
+    return Findings(str(loaded.path) if loaded.path else None, mistakes, loaded.notes, count)
+
+
+def _in_rules(path: Path | None) -> tuple[tuple[Mistake, ...], int]:
+    """Mistakes in the rules, and how many rules there are if there is none."""
+    from daemon.assembly import plan_of  # noqa: PLC0415 (brings numba)
+
+    unreadable = unreadable_rules(path)
+    if unreadable:
+        return (unreadable,), 0
+    nowhere = StateSection(folder=Path(), cache=Path())
+    try:
+        plan = plan_of(Config(engine=EngineSection(rules=path), state=nowhere))
+    except RuleErrors as errors:
+        found = (Mistake(f"{errors.filename}:{e.at.line}:{e.at.column}", e.message, e.remedy) for e in errors.errors)
+        return tuple(found), 0
+    return (), len(plan.rules)

@@ -1,0 +1,34 @@
+"""What can go wrong in a command itself, and who acts.
+
+* `OutputError`: **stop**. A file to be written cannot be; a person names another one.
+* `NoServerError`: **stop**. The embedded server does not run; a person starts the daemon.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class OutputError(Exception):
+    """A file that was asked for cannot be written."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"{self.path} cannot be written: {self.reason}; name another file"
+
+
+class NoServerError(Exception):
+    """The embedded server, a child of the daemon, is not there."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.url = url
+
+    def __str__(self) -> str:
+        return f"nothing listens at {self.url}: start `technic run` with this state.folder, or set redis.url"

@@ -1,0 +1,93 @@
+"""`technic simulate`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from daemon.clock import SystemClock
+from daemon.commands.until import run_until_stopped
+from streams.barfile import open_bars
+from streams.simulator.filetape import FileTape
+from streams.simulator.hours import NEW_YORK
+from streams.simulator.market import SyntheticMarket
+from streams.simulator.server import FEED_PATH, Simulator
+
+if TYPE_CHECKING:
+    from datetime import date
+    from pathlib import Path
+
+
+class Choice(NamedTuple):
+    """What to serve: the bars of a file, or a synthetic market.
+
+    Attributes:
+        bars: the file, None for a synthetic market.
+        length_ms: of the file's bars.
+        synthetic: symbols of the synthetic market.
+        seed: of the synthetic market.
+        day: first day, New York; None for the file's or the market's own first.
+        days: how many days from there on; without a first day, of a synthetic market only.
+        start: time of day, New York, at which a synthetic market begins; None for the open.
+    """
+
+    bars: Path | None
+    length_ms: int
+    synthetic: int
+    seed: int
+    day: date | None
+    days: int
+    start: time | None
+
+    def source(self) -> FileTape | SyntheticMarket:
+        """The bars.
+
+        Raises:
+            BarFileError: the file is unreadable or foreign.
+            SourceError: there are no bars in the time asked for.
+        """
+        if self.bars is None:
+            days: dict[str, Any] = {"first_day": self.day, "days": self.days, "start": self.start}
+            given = {name: value for name, value in days.items() if value is not None}
+            return SyntheticMarket(self.synthetic, seed=self.seed, **given)
+        return FileTape(open_bars(self.bars, self.length_ms), from_ms=self._ms(0), to_ms=self._ms(self.days))
+
+    def _ms(self, days: int) -> int | None:
+        """Midnight in New York, so many days after the first one; None if no first one was given."""
+        if self.day is None:
+            return None
+        midnight = datetime.combine(self.day + timedelta(days), time(), NEW_YORK)
+        return int(midnight.timestamp() * 1000)
+
+
+def simulate(
+    choice: Choice,
+    *,
+    speed: float,
+    port: int,
+    key: str,
+    on_end: Literal["silence", "close"],
+    duration_s: float | None,
+    as_json: bool,
+) -> None:
+    """An exchange on loopback; says where it is on stdout, and runs until stopped or closed."""
+    simulator = Simulator(choice.source(), clock=SystemClock(), port=port, key=key, speed=speed, on_end=on_end)
+
+    async def serve() -> None:
+        async with simulator:
+            _tell(simulator.port, as_json=as_json)
+            await simulator.wait_finished()
+            if on_end == "silence":
+                await asyncio.Event().wait()
+
+    run_until_stopped(serve(), duration_s)
+
+
+def _tell(port: int, *, as_json: bool) -> None:
+    place = {"url": f"ws://127.0.0.1:{port}{FEED_PATH}", "rest_url": f"http://127.0.0.1:{port}", "port": port}
+    text = json.dumps(place) if as_json else f"exchange at {place['url']}, REST at {place['rest_url']}"
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,109 @@
+"""`technic tail`."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from daemon.commands.begin import begin
+from daemon.commands.errors import NoServerError
+from daemon.commands.until import run_until_stopped
+from daemon.logs import escaped
+from streams.redis.embedded import EmbeddedValkey
+from streams.redis.tail import Tail
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from daemon.config import Config
+    from streams.redis.verdict import Verdict
+
+log = structlog.get_logger()
+
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+def tail(path: Path | None, stream: str, *, lines: int, follow: bool, as_json: bool, duration_s: float | None) -> None:
+    """The newest entries of a stream, and those that come; oldest first."""
+    config = begin(path)
+    key = config.redis.prefix + stream
+    reader = Tail(redis_url(config), key, random.Random(), _away)  # noqa: S311 (spreads retries)
+    run_until_stopped(_print(reader, lines, follow=follow, as_json=as_json), duration_s)
+
+
+def redis_url(config: Config) -> str:
+    """Where the streams are; the embedded server has its socket in the state folder.
+
+    Raises:
+        NoServerError: it does not run.
+    """
+    if not config.redis.embedded:
+        return config.redis.url.reveal()
+    url = EmbeddedValkey(config.state.folder / "valkey").url
+    if not Path(url.removeprefix("unix://")).exists():
+        raise NoServerError(url)
+    return url
+
+
+async def _print(reader: Tail, lines: int, *, follow: bool, as_json: bool) -> None:
+    newest = [entry(*found) for found in await reader.last(lines)]
+    if as_json and not follow:
+        _say(json.dumps(newest, ensure_ascii=False))
+        return
+    for found in newest:
+        _say(_line(found, as_json=as_json))
+    if follow:
+        async for came in reader.follow():
+            _say(_line(entry(*came), as_json=as_json))
+
+
+def entry(stream_id: str, fields: Mapping[str, str]) -> dict[str, Any]:
+    """One entry as it is shown: its stream id, and the whole alert or the event's fields."""
+    try:
+        whole = json.loads(fields["data"])
+    except (KeyError, ValueError):
+        whole = None
+    return {"stream_id": stream_id, **(whole if isinstance(whole, dict) else fields)}
+
+
+def _line(found: Mapping[str, Any], *, as_json: bool) -> str:
+    if as_json:
+        return json.dumps(found, ensure_ascii=False)
+    rest = dict(found)
+    milliseconds = rest.pop("stream_id").partition("-")[0]
+    return escaped(f"{_when(milliseconds)}  {_alert(rest) if 'rule' in rest else _event(rest)}")
+
+
+def _when(milliseconds: str) -> str:
+    """New York time, with the zone's name."""
+    return f"{datetime.fromtimestamp(int(milliseconds) / 1000, NEW_YORK):%Y-%m-%d %H:%M:%S %Z}"
+
+
+def _alert(alert: Mapping[str, Any]) -> str:
+    price, score = alert.get("price"), alert.get("score")
+    widths = {"symbol": 8, "rule": 20, "severity": 7}
+    words = [str(alert.get(name)).ljust(width) for name, width in widths.items()]
+    words += [f"price {price:.2f}"] if isinstance(price, float) else []
+    words += [f"score {score:.3f}"] if isinstance(score, float) else []
+    return " ".join(words)
+
+
+def _event(event: Mapping[str, Any]) -> str:
+    rest = (f"{name}={value}" for name, value in event.items() if name not in {"kind", "at_ms"} and value != "")
+    return " ".join([f"{event.get('kind', 'unknown'):<16}", *rest])
+
+
+def _away(verdict: Verdict) -> None:
+    log.warning("the stream cannot be read", what=verdict.what, remedy=verdict.remedy)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
