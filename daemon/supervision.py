@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import TYPE_CHECKING
 
 import structlog
@@ -19,7 +18,6 @@ log = structlog.get_logger()
 MOST_FAILURES = 5
 WINDOW_S = 600.0
 FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 30.0
 
 
 class TaskFailingError(Exception):
@@ -40,18 +38,25 @@ class Supervisor:
         clock: for the window in which failures count.
         metrics: counts restarts by task.
         fatal: errors that no restart mends; they end the daemon at once.
+        rest: pauses for so many seconds.
     """
 
-    def __init__(self, clock: Clock, metrics: Metrics, fatal: tuple[type[Exception], ...]) -> None:
-        self._clock, self._metrics, self._fatal = clock, metrics, fatal
+    def __init__(
+        self,
+        clock: Clock,
+        metrics: Metrics,
+        fatal: tuple[type[Exception], ...],
+        rest: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._clock, self._metrics, self._fatal, self._rest = clock, metrics, fatal, rest
 
     async def keep(self, name: str, start: Callable[[], Awaitable[None]]) -> None:
-        """Run `start` until it returns; after an error run it again, after a pause that doubles.
+        """Run `start` until it returns; after an error again, after a pause that doubles with each one in `WINDOW_S`.
 
         Raises:
             TaskFailingError: more than `MOST_FAILURES` errors within `WINDOW_S`.
         """
-        failed_s: deque[float] = deque(maxlen=MOST_FAILURES + 1)
+        failed_s: list[float] = []
         while True:
             try:
                 return await start()
@@ -59,8 +64,9 @@ class Supervisor:
                 raise
             except Exception as error:
                 log.exception("task failed", task=name)
-                failed_s.append(self._clock.monotonic_s())
-                if len(failed_s) > MOST_FAILURES and failed_s[-1] - failed_s[0] < WINDOW_S:
+                now_s = self._clock.monotonic_s()
+                failed_s = [at_s for at_s in failed_s if now_s - at_s < WINDOW_S] + [now_s]
+                if len(failed_s) > MOST_FAILURES:
                     raise TaskFailingError(name, len(failed_s)) from error
                 self._metrics.task_restarts.labels(name).inc()
-                await asyncio.sleep(min(FIRST_PAUSE_S * 2 ** (len(failed_s) - 1), LONGEST_PAUSE_S))
+                await self._rest(FIRST_PAUSE_S * 2 ** (len(failed_s) - 1))
