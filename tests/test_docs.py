@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 import orjson
 import pytest
+import typer
 
+from daemon.cli import app
 from daemon.config import Config, Section
+from daemon.exits import MEANINGS
 from daemon.metrics import Metrics, table
 from streams.secret import Secret
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pydantic.fields import FieldInfo
+    from typer.core import TyperCommand
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -57,3 +61,30 @@ def test_the_configuration_page_has_no_other_sections() -> None:
 
 def test_the_metrics_page_lists_every_metric() -> None:
     assert table(Metrics().declared) in (DOCS / "metrics.md").read_text()
+
+
+def commands() -> dict[str, TyperCommand]:
+    return typer.main.get_command(app).commands  # type: ignore[attr-defined, no-any-return] # a group has them
+
+
+def command_rows(command: TyperCommand) -> list[str]:
+    """Options and arguments as the page lists them."""
+    return [f"| `{'`, `'.join(each.opts)}` | {each.help} |" for each in command.params]  # type: ignore[attr-defined]
+
+
+def exit_rows() -> list[str]:
+    return [f"| {code.value} | {meaning} |" for code, meaning in MEANINGS.items()]
+
+
+def test_the_commands_page_lists_every_command_with_every_option() -> None:
+    page = (DOCS / "commands.md").read_text()
+    for name, command in commands().items():
+        part = re.search(rf"^## `technic {name}`\n.*?(?=^## )", page, re.MULTILINE | re.DOTALL)
+        assert part, f"docs/commands.md has no section ## `technic {name}`"
+        assert [line for line in part[0].splitlines() if line.startswith("| `")] == command_rows(command)
+    assert re.findall(r"^## `technic (\S+)`", page, re.MULTILINE) == list(commands())
+
+
+def test_the_commands_page_lists_every_exit_code() -> None:
+    page = (DOCS / "commands.md").read_text()
+    assert re.findall(r"^\| \d+ \|.*$", page, re.MULTILINE) == exit_rows()
