@@ -119,7 +119,7 @@ def demo(
     symbols: Annotated[
         int, typer.Option(metavar="N", min=1, max=20_000, help="Symbols of the synthetic market.")
     ] = 500,
-    speed: Annotated[float, typer.Option(metavar="X", min=0.1, help="Market seconds a second.")] = 60.0,
+    speed: Annotated[float, typer.Option(metavar="X", min=0.1, help="Market seconds a second.")] = 120.0,
     seed: Seed = 1,
     duration: Duration = None,
 ) -> None:

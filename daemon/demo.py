@@ -55,7 +55,7 @@ def overrides(folder: str, port: int, speed: float) -> dict[str, dict[str, Any]]
             "url": f"ws://127.0.0.1:{port}/stocks",
             "key": KEY,
             "speed": speed,
-            "lossless": False,
+            "lossless": True,
             "channels": ["AM.*", "A.*", "LULD.*"],
         },
         "redis": {"url": "embedded"},

@@ -37,7 +37,7 @@ _SESSION_S: Final = rhythm.SESSION_MINUTES * SECONDS
 _MARKET_DAILY, _SECTOR_DAILY = 0.009, 0.008
 _GAP_SHARE = 0.6
 _GAP_FREEDOM = 3.0
-_BURSTS_A_MINUTE, _BURST_HEAT, _COOLING = 6e-5, 8.0, 0.88
+_BURSTS_A_MINUTE, _BURST_HEAT, _COOLING = 1.2e-3, 12.0, 0.88
 _VOLUME_ONLY_SHARE = 0.03
 _LONGEST_SILENCE_S = 1_800
 
@@ -143,7 +143,7 @@ class SyntheticMarket:
 
         elapsed = self._elapsed(name, second, first, now_s)
         step = names.volatility * pace * (1.0 + 0.6 * self._heat)
-        drift = step * self._drift * (self._heat > 1.0) * 0.2
+        drift = step * self._drift * (self._heat > 1.0) * 0.5
         own = step[name] * np.sqrt(elapsed) * rng.standard_normal(len(name)) + drift[name] * elapsed
         own = self._own[name] + within(own, first)
 
