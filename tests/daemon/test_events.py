@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from daemon.events import Events
+from streams.outbox import OutboxUnavailableError
+from streams.polygon.messages import Status
+from streams.polygon.session import Changed, State, Strange, Unanswered, Unauthorised
+from streams.redis.sink import SinkEvent
+from tests.fakes.clock import ManualClock
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streams.polygon.session import Event
+
+
+class Stream:
+    """Keeps what is put into it."""
+
+    def __init__(self) -> None:
+        self.entries: list[Mapping[str, str]] = []
+
+    def put(self, fields: Mapping[str, str]) -> None:
+        self.entries.append(fields)
+
+
+@pytest.fixture
+async def stream() -> Stream:
+    return Stream()
+
+
+@pytest.fixture
+async def events(stream: Stream) -> Events:
+    return Events(stream, ManualClock(wall_ms=77))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("event", "level", "entry"),
+    [
+        (Changed(State.LIVE, "data"), "info", {"kind": "feed.state", "state": "live", "reason": "data"}),
+        (Unauthorised(("A.*", "LULD.*")), "warning", {"kind": "feed.unauthorised", "channels": "A.*,LULD.*"}),
+        (Unanswered(("X.*",)), "warning", {"kind": "feed.unanswered", "channels": "X.*"}),
+        (Strange(Status("odd", "what")), "warning", {"kind": "feed.status", "status": "odd", "message": "what"}),
+    ],
+)
+async def test_what_the_feed_tells_is_a_line_and_an_entry(
+    events: Events, stream: Stream, event: Event, level: str, entry: dict[str, str]
+) -> None:
+    with capture_logs() as logged:
+        events.feed(event)
+    (put,) = stream.entries
+    assert {**put, **entry, "at_ms": "77"} == dict(put)
+    assert [(line["event"], line["log_level"]) for line in logged] == [(entry["kind"], level)]
+
+
+@pytest.mark.parametrize(
+    ("event", "level"),
+    [
+        (SinkEvent("redis", "live", "alerts reach technic:alerts"), "info"),
+        (SinkEvent("redis", "away", "connection refused", "start it"), "warning"),
+        (SinkEvent("redis", "undeliverable", "later entries", alerts=3), "warning"),
+    ],
+)
+async def test_only_good_news_of_a_sink_is_no_alarm(
+    events: Events, stream: Stream, event: SinkEvent, level: str
+) -> None:
+    with capture_logs() as logged:
+        events.sink(event)
+    assert stream.entries == [
+        {
+            "kind": f"sink.{event.kind}",
+            "at_ms": "77",
+            "sink": "redis",
+            "what": event.what,
+            "remedy": event.remedy,
+            "alerts": str(event.alerts),
+        }
+    ]
+    assert logged[0]["log_level"] == level
+
+
+async def test_the_disk_is_told_of_from_the_engine_s_thread(events: Events, stream: Stream) -> None:
+    error = OutboxUnavailableError(Path("/outbox.db"), "disk full", "free it")
+    await asyncio.to_thread(events.outbox, error)
+    await asyncio.to_thread(events.outbox, None)
+    await asyncio.sleep(0)
+    kinds = [entry["kind"] for entry in stream.entries]
+    assert kinds == ["outbox.refused", "outbox.healed"]
+    assert "disk full" in stream.entries[0]["what"]
+
+
+async def test_every_field_is_text_for_streams_hold_nothing_else(events: Events, stream: Stream) -> None:
+    events.tell("reload.done", rules="5")
+    events.server("ended")
+    values: list[Any] = [value for entry in stream.entries for value in entry.values()]
+    assert all(isinstance(value, str) for value in values)

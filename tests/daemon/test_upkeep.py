@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+import pytest
+from structlog.testing import capture_logs
+
+from daemon import upkeep
+from daemon.notify import Notifier
+from daemon.watchdog import Pulse
+from streams.outbox import Entry, Outbox, Retention
+from tests.fakes.clock import ManualClock
+from tests.fakes.feed import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def systemd(tmp_path: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(tmp_path / "notify"))
+        listening.setblocking(False)
+        yield listening
+
+
+def heard(listening: socket.socket) -> list[bytes]:
+    messages = []
+    with suppress(BlockingIOError):
+        while True:
+            messages.append(listening.recv(4096))
+    return messages
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[None, None, None]) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(work)
+    yield task
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+class Heart:
+    """A daemon's pulse, as told; counts how often somebody has felt it."""
+
+    def __init__(self) -> None:
+        self.age_s, self.felt = 0.0, 0
+
+    def pulse(self) -> Pulse:
+        self.felt += 1
+        return Pulse({"engine": self.age_s})
+
+
+async def test_the_watchdog_is_fed_while_the_engine_turns_and_starves_while_it_does_not(
+    systemd: socket.socket, tmp_path: Path
+) -> None:
+    heart = Heart()
+    environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "25000"}
+    with Notifier(ManualClock(), environ) as notifier, capture_logs() as logged:
+        async with beside(upkeep.feed_watchdog(notifier, heart.pulse)):
+            await eventually(lambda: heart.felt > 3)
+            assert set(heard(systemd)) == {b"WATCHDOG=1"}
+            heart.age_s, heart.felt = 40.0, 0
+            await eventually(lambda: heart.felt > 1)
+            heard(systemd)
+            await eventually(lambda: heart.felt > 5)
+            assert heard(systemd) == []
+            heart.age_s, heart.felt = 0.0, 0
+            await eventually(lambda: heart.felt > 1)
+    assert set(heard(systemd)) == {b"WATCHDOG=1"}
+    assert [(line["event"], line["reason"]) for line in logged] == [
+        ("watchdog not fed", "engine has not turned for 40 s")
+    ]
+
+
+async def test_without_a_watchdog_there_is_nothing_to_feed() -> None:
+    with Notifier(ManualClock(), {}) as notifier:
+        await upkeep.feed_watchdog(notifier, Heart().pulse)
+
+
+async def test_the_outbox_is_kept_small_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "PRUNE_S", 0.01)
+    clock, outbox = ManualClock(), Outbox(tmp_path / "outbox.db", retention=Retention(keep_ms=1000))
+
+    def known() -> int:
+        return len(outbox.read_delivered("redis", 10**12, 99))
+
+    def append(*ids: str) -> None:
+        outbox.append([Entry(name, {"id": name}) for name in ids], clock.wall_ms())
+        outbox.advance("redis", outbox.read_after("redis", 99)[-1].seq)
+
+    append("a", "b", "c")
+    async with beside(upkeep.prune(outbox, clock)):
+        clock.advance(10)
+        await eventually(lambda: known() == 1)
+        append("d", "e")
+        clock.advance(10)
+        await eventually(lambda: known() == 1)
+    outbox.close()
