@@ -45,12 +45,12 @@ TASK_STARTERS = {
 UNBOUNDED = {
     "daemon/scoring/link.py": "unlearned lessons: `teach` itself refuses or waits at `backlog`, which is their bound",
 }
-WAITING = {"await", "async for", "async with", "async def"}
 IMPURE = {
     *("asyncio", "logging", "os", "random", "redis", "select", "socket", "sqlite3", "structlog", "subprocess"),
     *("tempfile", "threading", "time", "aiohttp", "websockets", "prometheus_client", "concurrent"),
 }
-SLOW = {"river", "pandas", "scipy", "exchange_calendars", "sklearn"}
+SLOW = {"river", "pandas", "scipy.linalg", "scipy.sparse", "exchange_calendars", "sklearn"}
+"""Of scipy numba itself looks at the version, which costs nothing."""
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc", "data", "info", "manager"}
 
 
@@ -85,12 +85,9 @@ def origins(source: Source) -> dict[str, str]:
     names: dict[str, str] = {"loop": "loop"}
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Import):
-            names |= {
-                alias.asname or alias.name.partition(".")[0]: alias.asname
-                and alias.name
-                or alias.name.partition(".")[0]
-                for alias in node.names
-            }
+            for alias in node.names:
+                top = alias.name.partition(".")[0]
+                names[alias.asname or top] = alias.name if alias.asname else top
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
     return names
