@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from daemon.engine import rules
 from daemon.engine.engine import Engine, Settings
+from daemon.engine.errors import Position, RuleError, RuleErrors
 from daemon.engine.plan import Plan
 from daemon.scoring.features import DEFAULT_FEATURES
 from daemon.scoring.link import Link
@@ -43,9 +44,12 @@ def plan_of(config: Config) -> Plan:
         OSError: the file cannot be read.
     """
     path = config.engine.rules
-    shipped = files("daemon") / "rules" / SHIPPED
-    text = (path or shipped).read_text(encoding="utf-8")
-    ruleset = rules.load(text, str(path or SHIPPED))
+    name, content = str(path or SHIPPED), (path or files("daemon") / "rules" / SHIPPED).read_bytes()
+    try:
+        ruleset = rules.load(content.decode(), name)
+    except UnicodeDecodeError as error:
+        at = Position(content.count(b"\n", 0, error.start) + 1, 1)
+        raise RuleErrors(name, [RuleError(at, "this is not UTF-8", "save the file in that encoding")]) from error
     features = rules.features(DEFAULT_FEATURES)
     return Plan(ruleset, features if config.model.enabled else ())
 

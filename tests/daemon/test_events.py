@@ -13,21 +13,10 @@ from streams.polygon.messages import Status
 from streams.polygon.session import Changed, State, Strange, Unanswered, Unauthorised
 from streams.redis.sink import SinkEvent
 from tests.fakes.clock import ManualClock
+from tests.fakes.stream import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from streams.polygon.session import Event
-
-
-class Stream:
-    """Keeps what is put into it."""
-
-    def __init__(self) -> None:
-        self.entries: list[Mapping[str, str]] = []
-
-    def put(self, fields: Mapping[str, str]) -> None:
-        self.entries.append(fields)
 
 
 @pytest.fixture
@@ -90,8 +79,7 @@ async def test_the_disk_is_told_of_from_the_engine_s_thread(events: Events, stre
     await asyncio.to_thread(events.outbox, error)
     await asyncio.to_thread(events.outbox, None)
     await asyncio.sleep(0)
-    kinds = [entry["kind"] for entry in stream.entries]
-    assert kinds == ["outbox.refused", "outbox.healed"]
+    assert stream.kinds == ["outbox.refused", "outbox.healed"]
     assert "disk full" in stream.entries[0]["what"]
 
 

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-import pytest
 from structlog.testing import capture_logs
 
 from daemon import upkeep
@@ -14,26 +12,13 @@ from daemon.watchdog import Pulse
 from streams.outbox import Entry, Outbox, Retention
 from tests.fakes.clock import ManualClock
 from tests.fakes.feed import eventually
+from tests.fakes.systemd import Systemd
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Coroutine
     from pathlib import Path
 
-
-@pytest.fixture
-def systemd(tmp_path: Path) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
-        listening.bind(str(tmp_path / "notify"))
-        listening.setblocking(False)
-        yield listening
-
-
-def heard(listening: socket.socket) -> list[bytes]:
-    messages = []
-    with suppress(BlockingIOError):
-        while True:
-            messages.append(listening.recv(4096))
-    return messages
+    import pytest
 
 
 @asynccontextmanager
@@ -55,23 +40,23 @@ class Heart:
         return Pulse({"engine": self.age_s})
 
 
-async def test_the_watchdog_is_fed_while_the_engine_turns_and_starves_while_it_does_not(
-    systemd: socket.socket, tmp_path: Path
-) -> None:
+async def test_the_watchdog_is_fed_while_the_engine_turns_and_starves_while_it_does_not(tmp_path: Path) -> None:
     heart = Heart()
-    environ = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "25000"}
-    with Notifier(ManualClock(), environ) as notifier, capture_logs() as logged:
+    with Systemd(tmp_path, watchdog_s=0.025) as systemd, capture_logs() as logged:
+        notifier = Notifier(ManualClock(), systemd.environ)
         async with beside(upkeep.feed_watchdog(notifier, heart.pulse)):
             await eventually(lambda: heart.felt > 3)
-            assert set(heard(systemd)) == {b"WATCHDOG=1"}
+            assert systemd.listen() == [{"WATCHDOG": "1"}] * len(systemd.messages)
+            assert systemd.messages
             heart.age_s, heart.felt = 40.0, 0
             await eventually(lambda: heart.felt > 1)
-            heard(systemd)
+            systemd.listen()
             await eventually(lambda: heart.felt > 5)
-            assert heard(systemd) == []
+            assert systemd.listen() == []
             heart.age_s, heart.felt = 0.0, 0
             await eventually(lambda: heart.felt > 1)
-    assert set(heard(systemd)) == {b"WATCHDOG=1"}
+        assert systemd.listen()
+        notifier.close()
     assert [(line["event"], line["reason"]) for line in logged] == [
         ("watchdog not fed", "engine has not turned for 40 s")
     ]
