@@ -103,7 +103,7 @@ def run_child(first: date, last: date) -> bytes:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TECHNIC_")}
     try:
         done = subprocess.run(  # noqa: S603 (our own interpreter, our own module)
-            [sys.executable, "-P", "-m", "daemon.calendar", str(first), str(last)],
+            [sys.executable, "-P", "-W", "ignore", "-m", "daemon.calendar", str(first), str(last)],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=True,

@@ -118,6 +118,7 @@ class Door:
         self._loop = asyncio.get_running_loop()
 
     def __call__(self) -> asyncio.Protocol:
+        """One more connection."""
         if len(self._server.connections) >= MOST_CONNECTIONS:
             return _Closed()
         connection = self._server()
