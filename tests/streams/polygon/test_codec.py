@@ -16,13 +16,20 @@ from streams.polygon.messages import SAMPLE_BYTES, Reason, Status
 from tests.streams.polygon.frames import MINUTE_MS, START_MS, frame, luld, minute, second, status, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from streams.bars import BarBatch
     from streams.polygon.messages import Decoded
 
 ARRIVAL_MS = START_MS + 3_000
+
+
+@pytest.fixture(autouse=True)
+def _silent_overflow() -> Iterator[None]:
+    """Long numbers wrap silently in compiled kernels, and have to under ``NUMBA_DISABLE_JIT=1`` too."""
+    with np.errstate(over="ignore"):
+        yield
 
 
 def decode(data: bytes) -> Decoded:
