@@ -5,6 +5,7 @@ No await, no clock, no I/O. What the engine needs from outside (a model's view) 
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
@@ -28,11 +29,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from daemon.engine.plan import Plan
+    from daemon.engine.rules import Rule
     from daemon.engine.sessions import SessionTable
     from daemon.scoring.questions import Lesson
     from daemon.scoring.view import View
     from streams.bars import BarBatch
     from streams.types import Flags, Floats, Longs
+
+    Positions = NDArray[np.intp]
 
 ATR = ("atr", (14,))
 """What the question is asked in; always computed."""
@@ -96,12 +100,13 @@ class Counts(msgspec.Struct):
 
 
 class _Step(NamedTuple):
-    """Bars of one start, closed or forming, one a row."""
+    """Bars of one start, closed or forming, one a row; `order` is their place in the batch, and that of alerts."""
 
     rows: Longs
     start_ms: int
     anchor: int
     arrival_ms: Longs
+    order: Positions
     context: Context
 
     def columns(self) -> tuple[Longs, Longs, Floats, Longs]:
@@ -244,11 +249,11 @@ class Engine:
         if not kept.all():
             batch, rows = batch.take(kept), rows[kept]
         order = 2 * (batch.start_ms + batch.length_ms) + (batch.length_ms >= MINUTE_MS)
-        for key in sorted(set(order.tolist())):
+        keys = [int(order[0])] if len(order) and (order == order[0]).all() else np.unique(order).tolist()
+        for key in keys:
             chosen = self._once(rows, np.flatnonzero(order == key))
-            same = batch if len(chosen) == batch.size else batch.take(chosen)
             take = self._take_minutes if key % 2 else self._take_seconds
-            take(same, rows[chosen])
+            take(batch.take(chosen), rows[chosen], chosen)
 
     def _watched(self, batch: BarBatch, rows: Longs) -> Flags:
         """Where there is a row for the symbol and the hour is one that is watched."""
@@ -260,27 +265,31 @@ class Engine:
             kept &= regular
         return kept
 
-    def _once(self, rows: Longs, chosen: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Of several equal bars of one row in one batch, the last: the vendor's correction replaces."""
-        self._last[rows[chosen]] = chosen
-        once = self._last[rows[chosen]] == chosen
-        if once.all():
-            return chosen
-        self.counts.repeated += len(chosen) - int(once.sum())
-        kept: NDArray[np.intp] = chosen[once]
+    def _once(self, rows: Longs, chosen: Positions) -> Positions:
+        """Of several equal bars of one row in one batch the last: the vendor's correction replaces.
+
+        Sorted by row: neighbours in memory are touched together, which makes a step over 10,000 rows twice as fast.
+        """
+        at = rows[chosen]
+        self._last[at] = chosen
+        at.sort()
+        once = np.ones(len(at), np.bool_)
+        np.not_equal(at[1:], at[:-1], out=once[1:])
+        self.counts.repeated += len(at) - int(once.sum())
+        kept: Positions = self._last[at[once]]
         return kept
 
-    def _take_minutes(self, batch: BarBatch, rows: Longs) -> None:
+    def _take_minutes(self, batch: BarBatch, rows: Longs, order: Positions) -> None:
         start_ms = int(batch.start_ms[0])
         last_ms = self._frame.last_start[rows]
         new = last_ms < start_ms
         if not new.all():
             self._count_old(batch, rows, last_ms, start_ms)
-            batch, rows = batch.take(new), rows[new]
+            batch, rows, order = batch.take(new), rows[new], order[new]
         if len(rows):
             self.counts.late += len(rows) * (start_ms <= self.barrier.closed_ms)
             self._forming.discard(rows, start_ms)
-            self._close_bars(rows, start_ms, batch.values[:6], batch.arrival_ms)
+            self._close_bars(rows, start_ms, batch.values[:6], batch.arrival_ms, order)
 
     def _count_old(self, batch: BarBatch, rows: Longs, last_ms: Longs, start_ms: int) -> None:
         same = last_ms == start_ms
@@ -291,30 +300,31 @@ class Engine:
         self.counts.revised += int((same & ~repeated).sum())
         self.counts.outdated += int((last_ms > start_ms).sum())
 
-    def _take_seconds(self, batch: BarBatch, rows: Longs) -> None:
+    def _take_seconds(self, batch: BarBatch, rows: Longs, order: Positions) -> None:
         minute_ms = int(batch.start_ms[0]) // MINUTE_MS * MINUTE_MS
         open_ = (self._frame.last_start[rows] < minute_ms) & (minute_ms > self.barrier.closed_ms)
-        fresh = np.zeros(len(rows), np.bool_)
-        fresh[open_] = self._forming.add(rows[open_], batch.start_ms[open_], batch.values[:6, open_])
-        self.counts.seconds += int(fresh.sum())
-        self.counts.outdated += int((~open_).sum())
-        self.counts.repeated += int((open_ & ~fresh).sum())
+        if not open_.all():
+            self.counts.outdated += len(rows) - int(open_.sum())
+            batch, rows, order = batch.take(open_), rows[open_], order[open_]
+        seen = self._forming.add(rows, batch.start_ms, batch.values[:6])
+        self.counts.seconds += int(seen.sum())
+        self.counts.repeated += len(rows) - int(seen.sum())
         if self.plan.has_tick:
-            seen = fresh & ~self._forming.waits(rows, minute_ms)
-            self._peek(rows[seen], minute_ms, batch.arrival_ms[seen])
+            seen &= ~self._forming.waits(rows, minute_ms)
+            self._peek(rows[seen], minute_ms, batch.arrival_ms[seen], order[seen])
 
-    def _peek(self, rows: Longs, minute_ms: int, arrival_ms: Longs) -> None:
+    def _peek(self, rows: Longs, minute_ms: int, arrival_ms: Longs, order: Positions) -> None:
         """Rules with ``evaluate = "tick"`` on the forming bar; closed state stays as it is."""
         if len(rows):
-            now = self._step_of(rows, minute_ms, self._forming.bars(rows, minute_ms), arrival_ms)
+            now = self._step_of(rows, minute_ms, self._forming.bars(rows, minute_ms), arrival_ms, order)
             self._frame.peek(*now.columns())
             _, score = self._score(now, peek=True)
             self._fire(now, score, tick=True)
 
-    def _close_bars(self, rows: Longs, start_ms: int, bars: Floats, arrival_ms: Longs) -> None:
+    def _close_bars(self, rows: Longs, start_ms: int, bars: Floats, arrival_ms: Longs, order: Positions) -> None:
         """One closed minute bar for each of `rows`: state, score, rules."""
         self.counts.bars += len(rows)
-        now = self._step_of(rows, start_ms, bars, arrival_ms)
+        now = self._step_of(rows, start_ms, bars, arrival_ms, order)
         self._frame.update(*now.columns())
         features, score = self._score(now, peek=False)
         self._features[rows], self._scores[rows] = features, score
@@ -341,7 +351,8 @@ class Engine:
             self.counts.stood_in += len(rows)
             bars = self._forming.bars(rows, minute_ms)
             self._forming.discard(rows, minute_ms)
-            self._close_bars(rows, minute_ms, bars, np.full(len(rows), self.barrier.now_ms))
+            arrival_ms = np.full(len(rows), self.barrier.now_ms)
+            self._close_bars(rows, minute_ms, bars, arrival_ms, np.arange(len(rows)))
 
     def _learn(self, minute_ms: int, rows: Longs) -> None:
         """Answers that are known now go to the learner; its view of two minutes ago comes into use."""
@@ -373,14 +384,22 @@ class Engine:
         """Rules and episodes; what they let through waits in `_alerts` until the step ends."""
         held = self._evaluator.conditions(now.rows, now.context, score, peek=tick)
         rules, positions = self._episodes.step(held, now.rows, now.start_ms, tick=tick)
-        for rule, position in zip(rules.tolist(), positions.tolist(), strict=True):
-            self._alerts.append(self._alert(rule, position, now, score, tick=tick))
+        fired = []
+        for rule in np.unique(rules).tolist():
+            at = positions[rules == rule]
+            seen = self._evaluator.explain(rule, at, now.rows, now.context, score, peek=tick)
+            for number, position in enumerate(at.tolist()):
+                values = {text: known(column[number]) for text, column in seen.items()}
+                alert = self._alert(self.plan.rules[rule], position, now, known(score[position]), values)
+                fired.append((int(now.order[position]), rule, alert))
+        fired.sort(key=itemgetter(0, 1))
+        self._alerts += [alert for _, _, alert in fired]
 
-    def _alert(self, number: int, position: int, now: _Step, score: Floats, *, tick: bool) -> Alert:
-        rule = self.plan.rules[number]
+    def _alert(
+        self, rule: Rule, position: int, now: _Step, score: float | None, values: dict[str, float | None]
+    ) -> Alert:
         row = int(now.rows[position])
         symbol = bytes(self.symbols.symbols[row])
-        seen = self._evaluator.explain(number, np.array([position]), now.rows, now.context, score, peek=tick)
         bar = now.context.bars[:, position]
         return Alert(
             id=alert_id(rule.name, rule.version, symbol, now.start_ms),
@@ -394,17 +413,17 @@ class Engine:
             bar_start_ms=now.start_ms,
             price=float(bar[3]),
             volume=float(bar[4]),
-            score=known(score[position]),
-            values={text: known(value[0]) for text, value in seen.items()},
+            score=score,
+            values=values,
             coverage="covered" if self._frame.count[row] >= self.plan.warmup else "warming",
             late=now.start_ms <= self.barrier.closed_ms,
             times=Times(now.start_ms + MINUTE_MS, int(now.arrival_ms[position])),
         )
 
-    def _step_of(self, rows: Longs, start_ms: int, bars: Floats, arrival_ms: Longs) -> _Step:
+    def _step_of(self, rows: Longs, start_ms: int, bars: Floats, arrival_ms: Longs, order: Positions) -> _Step:
         at = self._sessions.at(start_ms)
         context = Context(bars, at.minutes_since_open, at.phase)
-        return _Step(rows, start_ms, at.anchor, arrival_ms, context)
+        return _Step(rows, start_ms, at.anchor, arrival_ms, order, context)
 
     def _flush(self) -> list[Alert]:
         alerts, self._alerts = self._alerts, []

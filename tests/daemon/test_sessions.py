@@ -17,9 +17,7 @@ DAY = 24 * HOUR
 @pytest.fixture
 def week() -> SessionTable:
     """A full Monday, and a Tuesday that is half a day."""
-    return SessionTable(
-        np.array([OPEN, OPEN + DAY]), np.array([OPEN + 390 * MINUTE, OPEN + DAY + 210 * MINUTE])
-    )
+    return SessionTable(np.array([OPEN, OPEN + DAY]), np.array([OPEN + 390 * MINUTE, OPEN + DAY + 210 * MINUTE]))
 
 
 def test_a_moment_belongs_to_what_begins_there(week: SessionTable) -> None:
@@ -75,9 +73,7 @@ def test_one_moment_is_answered_like_an_array_of_one(week: SessionTable) -> None
     ("opens", "closes"),
     [([], []), ([OPEN], [OPEN]), ([OPEN, OPEN], [OPEN + HOUR, OPEN + HOUR]), ([OPEN], [OPEN + HOUR] * 2)],
 )
-def test_sessions_that_are_no_separate_ascending_days_are_refused(
-    opens: list[int], closes: list[int]
-) -> None:
+def test_sessions_that_are_no_separate_ascending_days_are_refused(opens: list[int], closes: list[int]) -> None:
     with pytest.raises(ValueError, match="sessions"):
         SessionTable(np.array(opens, np.int64), np.array(closes, np.int64))
 
