@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -13,11 +16,13 @@ from daemon.configfile import ConfigError, Mistake, load_config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from daemon.config import Config
 
 log = structlog.get_logger()
+
+PACKAGES = ("indicators", "streams", "daemon")
+_ROOT = Path(__file__).parents[2]
 
 
 def begin(path: Path | None, overrides: Mapping[str, Any] | None = None, *, feed: bool = False) -> Config:
@@ -31,13 +36,28 @@ def begin(path: Path | None, overrides: Mapping[str, Any] | None = None, *, feed
     loaded = load_config(path, overrides, feed=feed)
     config = loaded.config
     logs.configure(config.log, SystemClock(), config.secrets())
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(config.state.cache / "numba"))
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(kernel_cache(config.state.cache)))
     for note in loaded.notes if feed else ():
         log.warning("configuration", note=note)
     mistake = unreadable_rules(config.engine.rules)
     if mistake:
         raise ConfigError([mistake])
     return config
+
+
+def kernel_cache(folder: Path) -> Path:
+    """Where compiled kernels of just these sources lie; those of other sources are removed.
+
+    numba looks at the file a kernel stands in, not at those it calls into: after an upgrade it might run yesterday's
+    sums. So the folder's name is a hash of all sources' sizes and times.
+    """
+    sources = sorted(path for package in PACKAGES for path in (_ROOT / package).rglob("*.py"))
+    facts = [(str(path), (stat := path.stat()).st_size, stat.st_mtime_ns) for path in sources]
+    chosen = folder / f"numba-{sha256(repr(facts).encode()).hexdigest()[:16]}"
+    for stale in folder.glob("numba-*"):
+        if stale != chosen:
+            shutil.rmtree(stale, ignore_errors=True)
+    return chosen
 
 
 def unreadable_rules(path: Path | None) -> Mistake | None:
