@@ -115,7 +115,7 @@ class _Findings:
 def _read(frame: bytes, findings: _Findings, scratch: tuple[Floats, Longs]) -> Iterator[BarBatch]:
     """Bars of a frame whose brackets hold; raises `_RuinedError` where they do not."""
     text = np.frombuffer(frame.rstrip(), np.uint8)
-    capacity = min(np.count_nonzero(text == _BRACE) + 1, ROWS)  # four times as fast as bytes.count
+    capacity = min(int(np.count_nonzero(text == _BRACE)) + 1, ROWS)  # four times as fast as bytes.count
     position, outcome = 0, FULL
     while outcome == FULL:
         rows = empty(capacity)
