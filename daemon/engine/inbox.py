@@ -7,9 +7,14 @@ dropped on purpose, to be repaired as a gap.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from streams.bars import MINUTE_MS, BarBatch, concat
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class Inbox:
@@ -54,12 +59,21 @@ def coalesce(batch: BarBatch) -> BarBatch:
     """Merge the second bars of each symbol and minute; minute bars stay as they are.
 
     The open is the first one's, the close the last one's (by start of the second), extremes and summed volume are
-    over all, vwap is weighted by volume, the rest is the last one's. Merged bars come first, minute bars after
-    them in their order; arrival is the earliest. Cost: O(n log n).
+    over all, vwap is weighted by volume (the typical price where it is not known), the rest is the last one's. A
+    merged bar arrives with its first, and the order is that of arrival: no merged bar overtakes a minute bar, whose
+    minute it would close. Cost: O(n log n).
     """
-    seconds = batch.take(batch.length_ms < MINUTE_MS)
-    if seconds.size == 0:
+    is_second = batch.length_ms < MINUTE_MS
+    if not is_second.any():
         return batch
+    merged, first = _merged(batch.take(is_second))
+    both = concat([merged, batch.take(~is_second)])
+    came = np.concatenate([np.flatnonzero(is_second)[first], np.flatnonzero(~is_second)])
+    return both.take(np.lexsort((came, both.arrival_ms)))
+
+
+def _merged(seconds: BarBatch) -> tuple[BarBatch, NDArray[np.intp]]:
+    """One bar for each symbol and minute, and the position of the first second in each."""
     minute = seconds.start_ms // MINUTE_MS
     order = np.lexsort((seconds.start_ms, minute, seconds.symbol))
     seconds, minute = seconds.take(order), minute[order]
@@ -71,14 +85,10 @@ def coalesce(batch: BarBatch) -> BarBatch:
     values[0] = seconds.values[0, first]
     values[1] = np.maximum.reduceat(seconds.values[1], first)
     values[2] = np.minimum.reduceat(seconds.values[2], first)
-    values[4] = np.add.reduceat(seconds.values[4], first)
-    values[5] = np.add.reduceat(seconds.values[5] * seconds.values[4], first) / values[4]
-    merged = BarBatch(
-        seconds.symbol[first],
-        seconds.start_ms[first],
-        seconds.length_ms[first],
-        np.minimum.reduceat(seconds.arrival_ms, first),
-        values,
-    )
-    back = np.argsort(order[first], kind="stable")
-    return concat([merged.take(back), batch.take(batch.length_ms >= MINUTE_MS)])
+    volume, vwap = seconds.values[4:6]
+    price = np.where(np.isnan(vwap), seconds.values[1:4].mean(axis=0), vwap)
+    values[4] = np.add.reduceat(volume, first)
+    values[5] = np.add.reduceat(price * volume, first) / values[4]
+    arrival_ms = np.minimum.reduceat(seconds.arrival_ms, first)
+    merged = BarBatch(seconds.symbol[first], seconds.start_ms[first], seconds.length_ms[first], arrival_ms, values)
+    return merged, order[first]

@@ -58,3 +58,11 @@ def test_order_of_arrival_survives_a_merge() -> None:
     merged = coalesce(concat([bar(name, M0 + i * 1000) for i in range(2) for name in names]))
     assert merged.symbol.tolist() == [b"C", b"A", b"B"]
     assert np.all(merged.values[4] == 200)
+
+
+def test_where_a_second_does_not_know_its_vwap_its_typical_price_counts() -> None:
+    first, second = bar("A", M0, close=12.0), bar("A", M0 + 1000, close=20.0, volume=300.0)
+    second.values[5] = np.nan
+    merged = coalesce(concat([first, second]))
+    typical = (21.0 + 18.0 + 20.0) / 3
+    assert merged.values[5].tolist() == [(12.0 * 100 + typical * 300) / 400]
