@@ -138,7 +138,7 @@ class Feed:
             self._tell()
 
     def drop(self, reason: str) -> None:
-        """Hang up on purpose and connect again, because what came could not be taken."""
+        """Hang up on purpose and connect again, because what came could not be taken; what has come since is left."""
         self._dropped = reason
         if self._connection is not None:
             self._connection.transport.abort()
@@ -210,7 +210,7 @@ class Feed:
         self._session.opened(self._clock.monotonic_s())
         self._connection = connection
         try:
-            while self._session.over is None:
+            while self._session.over is None and not self._dropped:
                 frame = await self._receive(connection)
                 if frame is not None:
                     await self._take(frame)
@@ -221,7 +221,7 @@ class Feed:
                 self._tell()
         except ConnectionClosed as error:
             return self._dropped or f"connection closed: {_described(error)}"
-        return f"{self._session.over}: {self._session.message}"
+        return self._dropped or f"{self._session.over}: {self._session.message}"
 
     async def _receive(self, connection: ClientConnection) -> bytes | None:
         """The next frame, None when none came within a tick."""
