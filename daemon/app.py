@@ -4,6 +4,7 @@ Start: the state folder and its lock, calendar, rules, kernels, saved state, out
 ready once these stand; Redis, learner and feed may come later, and ``/readyz`` shows them.
 
 Stop: the feed, the turn under way, a second for Redis to take what is pending, the state on disk, the learner.
+What has not ended after some seconds is ended with the process (`daemon.ending`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
 
 from daemon import assembly, calendar, gauges, lock, snapshot, standing, upkeep, warm
+from daemon.ending import Ending
 from daemon.engine.inbox import Inbox
 from daemon.events import Events
 from daemon.live import Live
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
 
 DRAIN_S = 1.0
 SETTLE_S = 1.0
-EXIT_NOW = 75
 FATAL = (AuthRejected, CertificateRejected)
 
 
@@ -57,13 +58,15 @@ class App:
     def __init__(self, config: Config, clock: Clock, reread: Callable[[], Config]) -> None:
         self.config, self.clock, self._reread = config, clock, reread
         self.metrics = Metrics()
-        self._stop = asyncio.Event()
+        self.valkey = EmbeddedValkey(config.state.folder / "valkey", config.redis.port)
+        self._stop, self._ending = asyncio.Event(), Ending(self._end_children)
 
     def stop(self) -> None:
-        """End cleanly; asked a second time, at once."""
+        """End cleanly, within seconds; asked a second time, at once."""
         if self._stop.is_set():
-            os._exit(EXIT_NOW)
+            self._ending.now()
         self._stop.set()
+        self._ending.begin()
 
     async def run(
         self, *, beside: Mapping[str, Callable[[], Awaitable[None]]] | None = None, duration_s: float | None = None
@@ -78,12 +81,17 @@ class App:
             BaseExceptionGroup: of AuthRejected, CertificateRejected or TaskFailingError: the daemon cannot go on.
             Exception: it cannot start; see the errors of lock, calendar, rules, outbox and embedded server.
         """
+        loop = asyncio.get_running_loop()
         async with AsyncExitStack() as stack:
+            stack.enter_context(self._ending)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, self.stop)
+            loop.add_signal_handler(signal.SIGHUP, lambda: None)  # the rules are about to be read
             await self._build(stack)
             await self._connect(stack)
             gauges.follow(self)
             await standing.show(self, stack)
-            self._heed_signals()
+            loop.add_signal_handler(signal.SIGHUP, self.reload.ask)
             async with asyncio.TaskGroup() as group:
                 keep = Supervisor(self.clock, self.metrics, FATAL).keep
                 runs = {**self._tasks(), **(beside or {})}
@@ -119,7 +127,6 @@ class App:
     async def _connect(self, stack: AsyncExitStack) -> None:
         """The peers, and what stands between them and the engine."""
         config, clock, jitter = self.config, self.clock, random.Random()  # noqa: S311 (spreads retries)
-        self.valkey = EmbeddedValkey(config.state.folder / "valkey", config.redis.port)
         if config.redis.embedded:
             await stack.enter_async_context(self.valkey)
         url = self.redis_url = self.valkey.url if config.redis.embedded else config.redis.url.reveal()
@@ -179,6 +186,7 @@ class App:
 
     async def _end(self, tasks: dict[str, asyncio.Task[None]]) -> None:
         """Input first, delivery last; what cannot end in time is cancelled."""
+        self._ending.begin()
         self.notifier.stopping()
         await _cancel(tasks["feed"], tasks["engine"])
         self.sink.wake()
@@ -201,11 +209,11 @@ class App:
     def _pulse(self) -> Pulse:
         return Pulse({"engine": self.clock.monotonic_s() - self.live.turned_s}, self.live.waiting_s)
 
-    def _heed_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGINT, self.stop)
-        loop.add_signal_handler(signal.SIGTERM, self.stop)
-        loop.add_signal_handler(signal.SIGHUP, self.reload.ask)
+    def _end_children(self) -> None:
+        """What would outlive the process; the learner ends by itself when its socket closes."""
+        if self.valkey.pid:
+            with suppress(ProcessLookupError):
+                os.kill(self.valkey.pid, signal.SIGTERM)
 
 
 async def _cancel(*tasks: asyncio.Task[None]) -> None:

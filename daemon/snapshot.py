@@ -30,7 +30,9 @@ def save(path: Path, engine: Engine, teacher: Link | None) -> None:
     except OSError as error:
         log.warning("state not saved", path=str(path), error=str(error), remedy="the next start warms up anew")
     else:
-        log.info("state saved", path=str(path), megabytes=round(size / 1e6, 1), symbols=len(engine.symbols))
+        lost = teacher.unlearned if teacher else 0
+        megabytes = round(size / 1e6, 1)
+        log.info("state saved", path=str(path), megabytes=megabytes, symbols=len(engine.symbols), lessons_lost=lost)
 
 
 def restored(path: Path, make: Callable[[], Engine], teacher: Link | None) -> Engine:

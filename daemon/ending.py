@@ -1,0 +1,48 @@
+"""The last resort of a stop: what has not ended in time ends now, and says where it stood."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import threading
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+END_S = 4.5
+EXIT_NOW = 75
+
+
+class Ending:
+    """Gives a stop `END_S` seconds. A context: leaving it says that all has ended.
+
+    A thread of its own keeps the time, for what does not end may be the event loop itself.
+
+    Args:
+        before: done before the process is ended: ends what would outlive it. Must not wait.
+    """
+
+    def __init__(self, before: Callable[[], None]) -> None:
+        self._before = before
+        self._timer = threading.Timer(END_S, self.now)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        if self._timer.ident:
+            self._timer.join()
+
+    def begin(self) -> None:
+        """The stop has begun; saying it again changes nothing."""
+        if not self._timer.ident:
+            self._timer.start()
+
+    def now(self) -> None:
+        """End the process at once, with the stacks of all threads on stderr."""
+        faulthandler.dump_traceback()
+        self._before()
+        os._exit(EXIT_NOW)
