@@ -132,19 +132,24 @@ class Live:
 
     async def run(self) -> None:
         """Turn for ever. When cancelled, the turn under way ends first; what waits in the inbox is left."""
-        loop = asyncio.get_running_loop()
-        with ThreadPoolExecutor(1, thread_name_prefix="engine") as thread:
+        thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        try:
             while True:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(TURN_S):
                         await self._wake.wait()
-                self._wake.clear()
-                now_ms = self._market.now_ms()
-                batch, oldest_s = self._inbox.take(), self._oldest_s
-                self._oldest_s = None
-                self._room.set()
-                stored = await loop.run_in_executor(thread, self._turn, batch, now_ms)
-                self._after(stored, oldest_s)
+                await self._turn_in(thread)
+        finally:
+            await asyncio.to_thread(thread.shutdown)  # the event loop goes on meanwhile
+
+    async def _turn_in(self, thread: ThreadPoolExecutor) -> None:
+        self._wake.clear()
+        now_ms = self._market.now_ms()
+        batch, oldest_s = self._inbox.take(), self._oldest_s
+        self._oldest_s = None
+        self._room.set()
+        stored = await asyncio.get_running_loop().run_in_executor(thread, self._turn, batch, now_ms)
+        self._after(stored, oldest_s)
 
     def _after(self, stored: Sequence[Stored], oldest_s: float | None) -> None:
         self.turned_s = self._clock.monotonic_s()
@@ -176,8 +181,9 @@ class Live:
         return [Entry(alert.id, alert.at(scored_ms).fields()) for alert in alerts]
 
     def _timed(self, bars: BarBatch, arrival_ms: int) -> BarBatch:
+        """The bars that are believed, with the market time of their arrival: that of their end where none is known."""
         ends_ms = bars.start_ms + bars.length_ms
-        if self._lossless:
+        if self._lossless or self._market.now_ms() is None:
             return bars._replace(arrival_ms=ends_ms)
         believed = ends_ms <= arrival_ms + FUTURE_MS
         if believed.all():
