@@ -189,10 +189,7 @@ def donchian(bars: Bars, n: int) -> list[list[float]]:
 
 def roc(bars: Bars, source: str, n: int) -> list[list[float]]:
     values = bars.series(source)
-    return [
-        [NAN] * min(n, len(values))
-        + [divided(100 * (b - a), a) for a, b in zip(values, values[n:], strict=False)]
-    ]
+    return [[NAN] * min(n, len(values)) + [divided(100 * (b - a), a) for a, b in zip(values, values[n:], strict=False)]]
 
 
 def obv(bars: Bars) -> list[list[float]]:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from daemon import statefile
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ARRAYS = {"frame/count": np.arange(5), "symbols": np.array([b"AAPL", b"BRK.B"], "S16"), "x": np.array([np.nan, 0.1])}
 

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from daemon.engine.inbox import Inbox, coalesce
-from streams.bars import MINUTE_MS, SECOND_MS, BarBatch, concat, empty
+from streams.bars import MINUTE_MS, SECOND_MS, concat, empty
+
+if TYPE_CHECKING:
+    from streams.bars import BarBatch
 
 M0 = 1_736_000_040_000 // MINUTE_MS * MINUTE_MS
 

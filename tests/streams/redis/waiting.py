@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 async def eventually(condition: Callable[[], Any], within_s: float = 10.0) -> None:
     """Return once `condition`, plain or a coroutine function, is true; fail when it is not in time."""
     async with asyncio.timeout(within_s):
-        while not (await found if inspect.isawaitable(found := condition()) else found):  # noqa: ASYNC110
+        while not (await found if inspect.isawaitable(found := condition()) else found):
             await asyncio.sleep(0.005)
