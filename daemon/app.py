@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from daemon.config import Config
     from streams.types import Clock
 
+TURN_S = 1.5
 DRAIN_S = 1.0
 SETTLE_S = 1.0
 FATAL = (AuthRejected, CertificateRejected)
@@ -188,6 +189,8 @@ class App:
         """Input first, delivery last; what cannot end in time is cancelled."""
         self._ending.begin()
         self.notifier.stopping()
+        if self.teacher:
+            asyncio.get_running_loop().call_later(TURN_S, self.teacher.hurry)
         await _cancel(tasks["feed"], tasks["engine"])
         self.sink.wake()
         with suppress(TimeoutError):

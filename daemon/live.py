@@ -1,7 +1,7 @@
 """From a frame on the socket to an alert on disk.
 
 The socket's reader calls `Live.receive`, which decodes into the inbox and never waits for the engine. Turns of the
-engine run in a thread of their own, one at a time: a turn takes all that waits, steps, and commits the alerts.
+engine run in a thread of their own, one at a time: a turn takes what waits, steps, and commits the alerts.
 """
 
 from __future__ import annotations
@@ -38,6 +38,12 @@ UNDELIVERED = 10_000
 
 TURN_S = 0.1
 """The engine turns at least this often, so that minutes close while the market is silent."""
+
+TURN_BARS = 16_384
+"""Bars that are worked on in one turn: a second of the whole market and more. A stop waits for the turn under way."""
+
+WAITING_TURN_BARS = 2_048
+"""The same where the learner is waited for, minute by minute."""
 
 FUTURE_MS = 2 * MINUTE_MS
 """A bar that ends this much after its arrival is not believed: it would close every minute before its own."""
@@ -84,7 +90,6 @@ class Live:
         self._market, self._clock, self._metrics = market, clock, metrics
         self._lossless, self._overflow, self._stored = lossless, overflow, stored
         self._wake, self._room = asyncio.Event(), asyncio.Event()
-        self._oldest_s: float | None = None
         self._plan: Plan | None = None
         self._arrived: deque[tuple[int, float]] = deque(maxlen=UNDELIVERED)
         self.turned_s = clock.monotonic_s()
@@ -103,7 +108,8 @@ class Live:
     @property
     def waiting_s(self) -> float:
         """Age of the oldest input that no turn has taken yet, 0 if there is none."""
-        return 0.0 if self._oldest_s is None else self._clock.monotonic_s() - self._oldest_s
+        oldest_s = self._inbox.oldest_s
+        return 0.0 if oldest_s is None else self._clock.monotonic_s() - oldest_s
 
     def receive(self, frame: bytes, arrival_ms: int) -> None:
         """Decode one frame into the inbox; never waits.
@@ -117,12 +123,10 @@ class Live:
         bars = self._timed(decoded.bars, arrival_ms)
         if not bars.size:
             return
-        if not self._inbox.put(bars):
+        if self._inbox.put(bars, self._clock.monotonic_s()):
+            self._wake.set()
+        else:
             self._overflow()
-            return
-        if self._oldest_s is None:
-            self._oldest_s = self._clock.monotonic_s()
-        self._wake.set()
 
     async def room(self) -> None:
         """Wait until the inbox is less than half full: what a lossless reader does after each frame."""
@@ -144,10 +148,12 @@ class Live:
 
     async def _turn_in(self, thread: ThreadPoolExecutor) -> None:
         self._wake.clear()
-        now_ms = self._market.now_ms()
-        batch, oldest_s = self._inbox.take(), self._oldest_s
-        self._oldest_s = None
+        most = WAITING_TURN_BARS if self._lossless else TURN_BARS
+        now_ms, oldest_s, batch = self._market.now_ms(), self._inbox.oldest_s, self._inbox.take(most)
         self._room.set()
+        if self._inbox.depth:
+            now_ms = None  # no minute closes before the bars that still wait
+            self._wake.set()
         stored = await asyncio.get_running_loop().run_in_executor(thread, self._turn, batch, now_ms)
         self._after(stored, oldest_s)
 

@@ -7,6 +7,8 @@ dropped on purpose, to be repaired as a gap.
 
 from __future__ import annotations
 
+import sys
+from collections import deque
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,29 +32,41 @@ class Inbox:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.depth = self.merged = self.refused = 0
-        self._waiting: list[BarBatch] = []
+        self._waiting: deque[tuple[BarBatch, float]] = deque()
 
-    def put(self, batch: BarBatch) -> bool:
+    @property
+    def oldest_s(self) -> float | None:
+        """When the oldest of what waits was received, as told to `put`; None if nothing waits."""
+        return self._waiting[0][1] if self._waiting else None
+
+    def put(self, batch: BarBatch, received_s: float = 0.0) -> bool:
         """Add `batch`; False, and nothing added, when it does not fit even after second bars have merged."""
         if self.depth + batch.size > self.limit:
             self._merge()
         if self.depth + batch.size > self.limit:
             self.refused += batch.size
             return False
-        self._waiting.append(batch)
+        self._waiting.append((batch, received_s))
         self.depth += batch.size
         return True
 
-    def take(self) -> BarBatch:
-        """All that waits, as one batch; the inbox is empty afterwards."""
-        waiting, self._waiting, self.depth = self._waiting, [], 0
-        return concat(waiting)
+    def take(self, most: int = sys.maxsize) -> BarBatch:
+        """The oldest batches that wait, as one: as many as it takes to reach `most` bars, or all."""
+        taken: list[BarBatch] = []
+        size = 0
+        while self._waiting and size < most:
+            batch, _ = self._waiting.popleft()
+            taken.append(batch)
+            size += batch.size
+        self.depth -= size
+        return concat(taken)
 
     def _merge(self) -> None:
-        before = self.depth
-        merged = coalesce(concat(self._waiting))
-        self._waiting, self.depth = [merged], merged.size
-        self.merged += before - merged.size
+        if not self._waiting:
+            return
+        merged = coalesce(concat([batch for batch, _ in self._waiting]))
+        self.merged += self.depth - merged.size
+        self._waiting, self.depth = deque([(merged, self._waiting[0][1])]), merged.size
 
 
 def coalesce(batch: BarBatch) -> BarBatch:

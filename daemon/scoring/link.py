@@ -41,6 +41,9 @@ WAITING_VIEWS = 64
 MAX_DEATHS = 3
 """Deaths without a view between them, after which the lesson that is next is taken to be what kills."""
 
+_SLICE_S = 0.1
+"""How long one wait for the learner lasts before it is seen whether to go on waiting."""
+
 _BACKOFF_S = 1.0
 _MAX_BACKOFF_S = 30.0
 
@@ -113,7 +116,7 @@ class Link:
             LearnerFailingError: with patience only, see `view`.
         """
         self._pump(0.0)
-        if not self._wait(self._has_room, self._patience_s):
+        if not self._wait(self._has_room):
             self._give_up()
             self.dropped += 1
             return
@@ -138,7 +141,7 @@ class Link:
                 time.
         """
         self._pump(0.0)
-        if not self._wait(lambda: not self._owes(minute_ms), self._patience_s):
+        if not self._wait(lambda: not self._owes(minute_ms)):
             self._give_up()
             self.late += 1
         newest = None
@@ -150,6 +153,10 @@ class Link:
     def settle(self, wait_s: float) -> bool:
         """Wait up to `wait_s` seconds until all lessons are learned; True if they are."""
         return self._wait(lambda: not self._unlearned, wait_s)
+
+    def hurry(self) -> None:
+        """Have no patience from now on, not in a call under way either: the end is near. From any thread."""
+        self._patience_s = 0.0
 
     def close(self) -> None:
         """End the learner's process, at once; safe to call twice."""
@@ -184,14 +191,18 @@ class Link:
     def _owes(self, minute_ms: int) -> bool:
         return bool(self._unlearned) and self._unlearned[0].minute_ms <= minute_ms
 
-    def _wait(self, ready: Callable[[], bool], wait_s: float) -> bool:
-        """Pump until `ready`; False when that takes longer than `wait_s`, or will not come at all."""
-        deadline_s = self._clock.monotonic_s() + wait_s
+    def _wait(self, ready: Callable[[], bool], wait_s: float | None = None) -> bool:
+        """Pump until `ready`; False when that takes longer than `wait_s`, or will not come at all.
+
+        Without `wait_s` it is patience that ends.
+        """
+        since_s = self._clock.monotonic_s()
         while not ready():
-            left_s = deadline_s - self._clock.monotonic_s()
+            limit_s = self._patience_s if wait_s is None else wait_s
+            left_s = since_s + limit_s - self._clock.monotonic_s()
             if left_s <= 0 or (self._patience_s and self._deaths_in_a_row >= MAX_DEATHS):
                 return False
-            self._pump(left_s)
+            self._pump(min(left_s, _SLICE_S))
         return True
 
     def _give_up(self) -> None:

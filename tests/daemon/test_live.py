@@ -82,8 +82,8 @@ class Depth:
         inbox.put = self.put  # type: ignore[method-assign]
         self.deepest = 0
 
-    def put(self, batch: BarBatch) -> bool:
-        fits = self._put(batch)
+    def put(self, batch: BarBatch, received_s: float = 0.0) -> bool:
+        fits = self._put(batch, received_s)
         self.deepest = max(self.deepest, self._inbox.depth)
         return fits
 
@@ -300,6 +300,21 @@ async def test_input_ages_until_a_turn_takes_it(tmp_path: Path) -> None:
     async with turning(desk):
         await eventually(lambda: desk.live.waiting_s == 0)
         assert desk.live.turned_s == desk.clock.monotonic_s()
+
+
+async def test_a_long_queue_is_taken_in_turns_and_no_minute_closes_before_its_last_bar(tmp_path: Path) -> None:
+    names = [f"N{n}" for n in range(5000)]
+    desk = Desk(tmp_path, OPEN + 10 * MINUTE_MS, lossless=True, limit=99_999)
+    gate = Gate(desk.engine)
+    gate.open()
+    for at in range(0, 5000, 500):
+        desk.receive(*minutes_of(0, names[at : at + 500]), arrival_ms=OPEN + MINUTE_MS + SECOND_MS)
+        desk.clock.advance(1)
+    async with turning(desk):
+        await eventually(lambda: desk.engine.barrier.closed_ms >= OPEN)
+        assert desk.live.waiting_s == 0
+    assert [batch.size for batch in gate.batches] == [2500, 2500]
+    assert (desk.engine.counts.bars, desk.engine.counts.late) == (5000, 0)
 
 
 async def test_a_turn_under_way_ends_before_the_end_and_blocks_no_one_else(tmp_path: Path) -> None:

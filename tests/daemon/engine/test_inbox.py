@@ -71,3 +71,21 @@ def test_where_a_second_does_not_know_its_vwap_its_typical_price_counts() -> Non
     merged = coalesce(concat([first, second]))
     typical = (21.0 + 18.0 + 20.0) / 3
     assert merged.values[5].tolist() == [(12.0 * 100 + typical * 300) / 400]
+
+
+def test_what_is_taken_is_the_oldest_and_no_more_than_asked_for_but_whole_batches() -> None:
+    assert Inbox(limit=100).oldest_s is None
+    inbox = Inbox(limit=100)
+    for n in range(4):
+        inbox.put(concat([bar(f"S{n}", M0), bar(f"T{n}", M0)]), 10.0 + n)
+    assert inbox.take(3).symbol.tolist() == [b"S0", b"T0", b"S1", b"T1"]
+    assert inbox.oldest_s == 12.0
+    assert inbox.take().size == 4
+    assert inbox.depth == 0
+
+
+def test_what_merges_is_as_old_as_its_oldest() -> None:
+    inbox = Inbox(limit=2)
+    for n in range(3):
+        inbox.put(bar("A", M0 + n * 1000), 10.0 + n)
+    assert (inbox.oldest_s, inbox.depth, inbox.merged) == (10.0, 2, 1)

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,6 +120,18 @@ def test_with_patience_a_stuck_learner_is_an_error(link: Callable[..., Link]) ->
     teacher.teach(lesson)
     with pytest.raises(LearnerFailingError, match="within"):
         teacher.view(lesson.minute_ms)
+
+
+def test_patience_ends_when_told_to_hurry_in_a_call_under_way_too(link: Callable[..., Link]) -> None:
+    teacher, lesson = link(50.0), next(lessons(1))
+    teacher.teach(lesson)
+    assert teacher.pid is not None
+    os.kill(teacher.pid, signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as engine:
+        asking = engine.submit(teacher.view, lesson.minute_ms)
+        teacher.hurry()
+        assert asking.result(timeout=20) is None
+    assert (teacher.late, teacher.unlearned) == (1, 1)
 
 
 def test_with_patience_a_learner_that_cannot_start_is_an_error(
