@@ -33,7 +33,7 @@ from streams.outbox import Outbox
 from streams.polygon.codec import Codec
 from streams.redis.embedded import EmbeddedValkey
 from streams.redis.events import EventStream
-from streams.redis.sink import RedisSink
+from streams.redis.sink import RedisSink, SinkPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -165,6 +165,7 @@ class App:
             stream=f"{prefix}alerts",
             dead=f"{prefix}dead",
             on_delivered=self.live.delivered,
+            policy=SinkPolicy(keep_ms=round(config.redis.retention_hours * 3_600_000)),
         )
         self.reload = Reloader(
             config, self._reread, self.live.use, events=self.events, metrics=self.metrics, notifier=self.notifier
