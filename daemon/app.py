@@ -111,7 +111,8 @@ class App:
         self.notifier = stack.enter_context(Notifier(clock))
         found = await asyncio.to_thread(calendar.load, config.state.cache, clock.wall_ms())
         self.sessions, self.plan, self.codec = found.sessions, assembly.plan_of(config), Codec()
-        await asyncio.to_thread(warm.kernels, self.plan, self.sessions, assembly.settings_of(config), self.codec)
+        await asyncio.to_thread(warm.decoder, self.codec)
+        await asyncio.to_thread(warm.kernels, self.plan, self.sessions, assembly.settings_of(config))
         self.teacher = assembly.teacher_of(config, clock, patient=config.feed.lossless)
         if self.teacher:
             stack.callback(self.teacher.close)

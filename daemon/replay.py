@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from daemon import assembly, calendar
+from daemon import assembly, calendar, warm
 from daemon.engine.alerts import add_to_digest
 from streams.barfile import open_bars
 
@@ -132,6 +132,7 @@ def replay(
         if teacher:
             teacher.start()
             stack.callback(teacher.close)
+        warm.kernels(plan, sessions, assembly.settings_of(config))
         engine = assembly.engine_of(config, plan, teacher, sessions)
         started_s = clock.monotonic_s()
         bars = feed_engine(engine, watched(), both)
