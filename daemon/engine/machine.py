@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from daemon.engine.elementary import log, log1p, tanh
 from indicators.jit import kernel
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def run(program: Program, inputs: Inputs) -> Floats:
 
     NaN stands for what is not known: it passes through arithmetic, comparisons with it are false. Quotients
     by zero, logarithms and roots outside of their range are not known either. Cost: some microseconds, and
-    about a nanosecond an instruction and row (logarithms and tanh ten).
+    about a nanosecond an instruction and row (logarithms and tanh two).
     """
     result = np.empty((len(inputs.rows), len(program.roots)))
     registers = np.empty((len(program.constants) + len(program.code), BLOCK))
@@ -182,7 +183,7 @@ def _load(
 
 
 @kernel
-def _unary(op: int, size: int, x: Floats, out: Floats) -> None:  # noqa: C901, PLR0912
+def _unary(op: int, size: int, x: Floats, out: Floats) -> None:  # noqa: C901
     if op == _NEGATIVE:
         for i in range(size):
             out[i] = -x[i]
@@ -190,11 +191,9 @@ def _unary(op: int, size: int, x: Floats, out: Floats) -> None:  # noqa: C901, P
         for i in range(size):
             out[i] = abs(x[i])
     elif op == _LOG:
-        for i in range(size):
-            out[i] = np.log(x[i]) if x[i] > 0.0 else np.nan
+        log(x, out, size)
     elif op == _LOG1P:
-        for i in range(size):
-            out[i] = np.log1p(x[i]) if x[i] > -1.0 else np.nan
+        log1p(x, out, size)
     elif op == _SQRT:
         for i in range(size):
             out[i] = np.sqrt(x[i]) if x[i] >= 0.0 else np.nan
@@ -202,8 +201,7 @@ def _unary(op: int, size: int, x: Floats, out: Floats) -> None:  # noqa: C901, P
         for i in range(size):
             out[i] = np.sign(x[i])
     else:
-        for i in range(size):
-            out[i] = np.tanh(x[i])
+        tanh(x, out, size)
 
 
 @kernel
