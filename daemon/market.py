@@ -62,4 +62,4 @@ async def reach(
         silence_s=Silence(config, sessions, market).limit_s,
         lossless=config.lossless,
     )
-    return Market(feed, Proven(polled, feed) if polled and config.lossless else Shown(market, polled))
+    return Market(feed, Proven(polled, feed) if polled and config.lossless else Shown(market, polled, config.speed))

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from streams.types import Clock
 
 POLL_S = 5.0
+POLL_LEAST_S = 0.25
+"""A simulator's clock is read every five market seconds, but not more often than this: it stands still until somebody
+has subscribed, and waits for bars that are late, while our own idea of it runs on."""
+
 PROOF_S = 0.3
 PONG_S = 2.0
 
@@ -56,10 +60,12 @@ class Shown:
     Args:
         clock: the market's time.
         polled: the same clock where it has to be asked for; None where it is the machine's.
+        speed: market seconds a second.
     """
 
-    def __init__(self, clock: Clock, polled: MarketClock | None = None) -> None:
+    def __init__(self, clock: Clock, polled: MarketClock | None = None, speed: float = 1.0) -> None:
         self._clock, self._polled = clock, polled
+        self._poll_s = max(POLL_S / speed, POLL_LEAST_S)
 
     def now_ms(self) -> int | None:
         """Market time, None before a simulator has told it."""
@@ -70,7 +76,7 @@ class Shown:
         while self._polled:
             with suppress(MarketClockError):
                 await self._polled.poll()
-            await asyncio.sleep(POLL_S if self._polled.known else PROOF_S)
+            await asyncio.sleep(self._poll_s if self._polled.known else PROOF_S)
 
 
 class Proven:

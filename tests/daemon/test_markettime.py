@@ -32,6 +32,7 @@ def sessions() -> SessionTable:
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(markettime, "PROOF_S", 0.0)
     monkeypatch.setattr(markettime, "POLL_S", 0.0)
+    monkeypatch.setattr(markettime, "POLL_LEAST_S", 0.0)
 
 
 class Polled(ManualClock):
@@ -100,6 +101,13 @@ async def test_a_simulator_s_time_is_unknown_until_it_has_answered_and_goes_on_w
         await eventually(lambda: clock.asked > 2)
         clock.advance(60)
         assert time.now_ms() == OPEN + MINUTE_MS
+
+
+@pytest.mark.parametrize(("speed", "pause_s"), [(0.5, 10.0), (1.0, 5.0), (10.0, 0.5), (120.0, 0.25), (1e6, 0.25)])
+def test_a_hasty_exchange_is_asked_more_often(speed: float, pause_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    clock = Polled()
+    assert Shown(clock, clock, speed)._poll_s == pause_s  # type: ignore[arg-type]
 
 
 async def test_time_is_proven_only_by_silence_and_is_that_of_before_the_silence() -> None:
