@@ -18,18 +18,17 @@ SEEN, PLACE, SUM, REST, LAST, RUN, WINDOW = range(7)
 
 
 @inlined
-def _deviations(window: Floats, mean: float) -> float:
+def _deviations(state: Floats, row: int, n: int, mean: float) -> float:
     """Sum of |x - mean|, in four lanes for the vector unit."""
-    n = window.shape[0]
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
     fours = n - n % 4
     for j in range(0, fours, 4):
-        a += abs(window[j] - mean)
-        b += abs(window[j + 1] - mean)
-        c += abs(window[j + 2] - mean)
-        d += abs(window[j + 3] - mean)
+        a += abs(state[row, WINDOW + j] - mean)
+        b += abs(state[row, WINDOW + j + 1] - mean)
+        c += abs(state[row, WINDOW + j + 2] - mean)
+        d += abs(state[row, WINDOW + j + 3] - mean)
     for j in range(fours, n):
-        a += abs(window[j] - mean)
+        a += abs(state[row, WINDOW + j] - mean)
     return (a + b) + (c + d)
 
 
@@ -50,17 +49,16 @@ def cci(
         row = rows[i]
         seen, place = state[row, SEEN], int(state[row, PLACE])
         value = typical(bars, i)
-        window = state[row, WINDOW:]
-        leaves = window[place]
+        leaves = state[row, WINDOW + place]
         total, rest = shift(state[row, SUM], state[row, REST], value, leaves)
         mean = total / n
-        spread = _deviations(window, mean) - abs(leaves - mean) + abs(value - mean)
+        spread = _deviations(state, row, n, mean) - abs(leaves - mean) + abs(value - mean)
         run = state[row, RUN] + 1.0 if value == state[row, LAST] else 1.0
         known = seen >= n - 1.0 and run < n and spread > 0.0
         out[0, row] = (value - mean) * n / (0.015 * spread) if known else np.nan
         if commit:
             state[row, SEEN] = seen + 1.0
-            window[place] = value
+            state[row, WINDOW + place] = value
             state[row, PLACE] = place + 1.0 if place < n - 1 else 0.0
             state[row, SUM] = total
             state[row, REST] = rest
