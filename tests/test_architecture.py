@@ -40,9 +40,11 @@ ENDLESS = {"queue.SimpleQueue", "multiprocessing.Queue", "multiprocessing.Simple
 CLOCK_READERS = {"daemon/clock.py": "the one module that reads clocks"}
 TASK_STARTERS = {
     "daemon/app.py": "holds the daemon's one TaskGroup",
+    "daemon/ending.py": "a timer in a thread: what does not end in time may be the event loop itself",
     "streams/simulator/server.py": "a process of its own: its context starts the one market and ends it",
 }
 UNBOUNDED = {
+    "daemon/engine/inbox.py": "batches of at least one bar: `put` refuses what goes beyond `limit` bars",
     "daemon/scoring/link.py": "unlearned lessons: `teach` itself refuses or waits at `backlog`, which is their bound",
 }
 IMPURE = {
