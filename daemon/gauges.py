@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from streams.outbox import OutboxError
 from streams.polygon.session import State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from daemon.app import App
+    from streams.outbox import Backlog
 
 SINK_STATES = ("starting", "live", "away", "refused")
 MEASURES = ("auc", "log_loss", "base_log_loss")
@@ -54,9 +57,9 @@ def _follow_engine(app: App) -> None:
 
 def _follow_delivery(app: App) -> None:
     metrics, ring, sink = app.metrics, app.ring, app.sink
-    metrics.outbox_pending.follow(lambda: {"redis": app.outbox.backlog("redis").pending})
-    metrics.outbox_age_seconds.follow(lambda: {"redis": _age_s(app)})
-    metrics.outbox_skipped.follow(lambda: {"redis": app.outbox.backlog("redis").skipped})
+    metrics.outbox_pending.follow(_of_backlog(app, lambda backlog: backlog.pending))
+    metrics.outbox_age_seconds.follow(_of_backlog(app, lambda backlog: _age_s(app, backlog)))
+    metrics.outbox_skipped.follow(_of_backlog(app, lambda backlog: backlog.skipped))
     metrics.outbox_in_memory.follow(lambda: len(ring))
     metrics.outbox_lost.follow(lambda: ring.dropped)
     metrics.sink_state.follow(lambda: _one_of(SINK_STATES, sink.state))
@@ -81,6 +84,16 @@ def _one_of(names: Iterable[str], holds: str) -> dict[str, float]:
     return {str(name): float(name == holds) for name in names}
 
 
-def _age_s(app: App) -> float:
-    oldest_ms = app.outbox.backlog("redis").oldest_ms
-    return 0.0 if oldest_ms is None else max(app.clock.wall_ms() - oldest_ms, 0) / 1000
+def _of_backlog(app: App, number: Callable[[Backlog], float]) -> Callable[[], dict[str, float]]:
+    """Reads the outbox; shows nothing while the disk fails, so that a scrape has all the rest."""
+
+    def read() -> dict[str, float]:
+        with suppress(OutboxError):
+            return {"redis": number(app.outbox.backlog("redis"))}
+        return {}
+
+    return read
+
+
+def _age_s(app: App, backlog: Backlog) -> float:
+    return 0.0 if backlog.oldest_ms is None else max(app.clock.wall_ms() - backlog.oldest_ms, 0) / 1000
