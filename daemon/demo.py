@@ -63,8 +63,19 @@ def overrides(folder: str, port: int, speed: float) -> dict[str, dict[str, Any]]
     }
 
 
+class ExchangeEndedError(Exception):
+    """The simulated exchange has ended by itself. Stop: without it there is nothing to show."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+    def __str__(self) -> str:
+        return f"the simulated exchange has ended with code {self.code}; `technic simulate --synthetic 500` shows why"
+
+
 @asynccontextmanager
-async def exchange(port: int, symbols: int, speed: float, seed: int) -> AsyncGenerator[None]:
+async def exchange(port: int, symbols: int, speed: float, seed: int) -> AsyncGenerator[asyncio.subprocess.Process]:
     """A simulated exchange as a child; ended, and only it, on the way out."""
     arguments = {"--synthetic": symbols, "--speed": speed, "--port": port, "--key": KEY, "--seed": seed}
     child = await asyncio.create_subprocess_exec(
@@ -76,7 +87,7 @@ async def exchange(port: int, symbols: int, speed: float, seed: int) -> AsyncGen
         start_new_session=True,
     )
     try:
-        yield
+        yield child
     finally:
         if child.returncode is None:
             child.terminate()
@@ -84,6 +95,7 @@ async def exchange(port: int, symbols: int, speed: float, seed: int) -> AsyncGen
                 await asyncio.wait_for(child.wait(), STOP_S)
             except TimeoutError:
                 child.kill()
+                await child.wait()
 
 
 class Board:
@@ -179,11 +191,22 @@ async def demo(
         speed: market seconds a second.
         seed: of the market.
         duration_s: seconds; None for ever.
+
+    Raises:
+        ExchangeEndedError: the exchange ended by itself, and with it the demo.
     """
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="technic-demo-") as folder:
         config = load(overrides(str(Path(folder) / "state"), port, speed))
         app = App(config, clock, lambda: config)
         board = Board(app, Console())
-        async with exchange(port, symbols, speed, seed):
-            await app.run(beside={"board": board.read, "screen": board.draw}, duration_s=duration_s)
+        async with exchange(port, symbols, speed, seed) as child:
+
+            async def outlive() -> None:
+                await child.wait()
+                app.stop()
+
+            beside = {"board": board.read, "screen": board.draw, "exchange": outlive}
+            await app.run(beside=beside, duration_s=duration_s)
+            if child.returncode is not None:
+                raise ExchangeEndedError(child.returncode)

@@ -41,6 +41,7 @@ BY_ERROR = {
     "daemon.commands.errors.NoServerError": Exit.UNAVAILABLE,
     "daemon.commands.errors.OutputError": Exit.USAGE,
     "daemon.configfile.ConfigError": Exit.CONFIG,
+    "daemon.demo.ExchangeEndedError": Exit.UNAVAILABLE,
     "daemon.engine.errors.RulesError": Exit.CONFIG,
     "daemon.lock.FolderTakenError": Exit.TRY_AGAIN,
     "daemon.scoring.errors.ScoringError": Exit.INTERNAL,
