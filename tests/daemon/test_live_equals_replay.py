@@ -61,8 +61,8 @@ def config_of(folder: Path, port: int) -> Config:
     rules = folder / "rules.toml"
     rules.write_text(RULES)
     feed = {"url": f"ws://127.0.0.1:{port}/stocks", "key": KEY, "lossless": True, "channels": ["AM.*"]}
-    state = {"folder": str(folder / "state")}
-    return load_config(None, {"feed": feed, "engine": {"rules": str(rules)}, "state": state}).config
+    state, http = {"folder": str(folder / "state")}, {"enabled": False}
+    return load_config(None, {"feed": feed, "engine": {"rules": str(rules)}, "state": state, "http": http}).config
 
 
 async def in_redis(app: App) -> list[Alert]:
