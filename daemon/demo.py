@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 import socket
 import sys
 import tempfile
@@ -33,9 +34,15 @@ if TYPE_CHECKING:
     from daemon.config import Config
     from streams.types import Clock
 
+WAIT = "the first alerts come after 20 minute bars, the first scores after 20 market minutes"
+
 NEW_YORK = ZoneInfo("America/New_York")
 KEY = "demo"
-ROWS = 12
+MOST_ROWS = 40
+FRAMES = 11
+"""Lines of the page that are neither a leader nor an alert."""
+
+LEAST_LEADERS = 3
 REFRESH_S = 0.5
 STOP_S = 3.0
 
@@ -108,7 +115,7 @@ class Board:
 
     def __init__(self, app: App, console: Console) -> None:
         self._app, self._console = app, console
-        self._alerts: deque[dict[str, Any]] = deque(maxlen=ROWS)
+        self._alerts: deque[dict[str, Any]] = deque(maxlen=MOST_ROWS)
         self._told = 0
 
     async def read(self) -> None:
@@ -119,48 +126,67 @@ class Board:
             self._take(fields)
 
     async def draw(self) -> None:
-        """Show the page on a terminal, for ever; what is no terminal gets a line an alert."""
-        if self._console.is_terminal:
-            with Screen(console=self._console, auto_refresh=False, screen=True) as screen:
-                while True:
-                    screen.update(self._page(), refresh=True)
-                    await asyncio.sleep(REFRESH_S)
+        """Show the page on a terminal, for ever; what is no terminal gets a word first, then a line an alert."""
+        if not self._console.is_terminal:
+            self._console.print(
+                f"{self._app.config.feed.url} at {self._app.config.feed.speed:g} times real time; {WAIT}"
+            )
+            return
+        with Screen(console=self._console, auto_refresh=False, screen=True) as screen:
+            while True:
+                screen.update(self._page(), refresh=True)
+                await asyncio.sleep(REFRESH_S)
+
+    def close(self) -> None:
+        """Say what has been, when the page is gone."""
+        counts = self._app.engine.counts
+        self._console.print(f"{self._told} alerts from {counts.bars:,} minute bars in {counts.minutes} market minutes")
 
     def _take(self, fields: dict[str, str]) -> None:
         alert = msgspec.json.decode(fields["data"])
         self._alerts.appendleft(alert)
         self._told += 1
         if not self._console.is_terminal:
-            self._console.print(f"{_time(alert)}  {alert['symbol']:6} {alert['rule']:16} {alert['price']:>10.2f}")
+            line = f"{_time(alert)}  {alert['symbol']:6} {alert['rule']:16} {alert['price']:>10.2f}  {_because(alert)}"
+            self._console.print(line, soft_wrap=True, highlight=False)
 
     def _page(self) -> Group:
-        """The whole screen."""
-        return Group(self._head(), self._leaders(), self._newest())
+        """The whole screen: alerts, for they are the product, then leaders."""
+        room = max(self._console.size.height - FRAMES, 2 * LEAST_LEADERS)
+        leaders = max(room // 3, LEAST_LEADERS)
+        return Group(self._head(), self._newest(room - leaders), self._leaders(leaders))
 
     def _head(self) -> Text:
         engine = self._app.engine
         market = datetime.fromtimestamp(engine.barrier.now_ms / 1000, NEW_YORK)
-        return Text(
-            f"technic demo   {market:%Y-%m-%d %H:%M:%S} New York   feed {self._app.feed.state}   "
-            f"{len(engine.symbols)} symbols   {engine.counts.bars:,} minute bars   {self._told} alerts   Ctrl-C ends",
-            style="bold",
+        when = f"{market:%Y-%m-%d %H:%M} New York" if engine.barrier.now_ms else "before the open"
+        text = (
+            f"technic demo  {when}  feed {self._app.feed.state}  {len(engine.symbols)} symbols  "
+            f"{engine.counts.bars:,} bars  {self._told} alerts  Ctrl-C ends"
         )
+        return Text(text, style="bold", no_wrap=True, overflow="ellipsis")
 
-    def _leaders(self) -> Table:
-        table = Table(title="Leaders: chance of a move of 4 ATR within 15 minutes", title_justify="left", expand=True)
-        for name, justify in (("symbol", "left"), ("score", "right"), ("price", "right")):
-            table.add_column(name, justify=justify)  # type: ignore[arg-type] # a literal, from a table
-        for symbol, score, price in self._app.engine.leaders(ROWS):
+    def _leaders(self, rows: int) -> Table:
+        table = Table(title="Leaders: chance of a move of 4 ATR within 15 minutes", title_justify="left")
+        table.add_column("symbol", width=16)
+        table.add_column("score", justify="right", width=12)
+        table.add_column("price", justify="right", width=12)
+        for symbol, score, price in self._app.engine.leaders(rows):
             table.add_row(symbol, f"{score:.3f}", f"{price:.2f}")
+        if not table.rows:
+            table.add_row("learning", "", "")
         return table
 
-    def _newest(self) -> Table:
-        table = Table(title="Alerts", title_justify="left", expand=True)
-        for name in ("New York", "symbol", "rule", "price", "score", "because"):
-            table.add_column(name, no_wrap=name != "because")
-        for alert in self._alerts:
+    def _newest(self, rows: int) -> Table:
+        table = Table(title="Alerts, at the end of their bar", title_justify="left", expand=True)
+        for name in ("New York", "symbol", "rule", "price", "score"):
+            table.add_column(name, no_wrap=True)
+        table.add_column("because", no_wrap=True, overflow="ellipsis", ratio=1)
+        for alert in list(self._alerts)[:rows]:
             score = "" if alert["score"] is None else f"{alert['score']:.2f}"
             table.add_row(_time(alert), alert["symbol"], alert["rule"], f"{alert['price']:.2f}", score, _because(alert))
+        if not table.rows:
+            table.add_row("", "", "", "", "", WAIT)
         return table
 
 
@@ -170,7 +196,7 @@ def _time(alert: dict[str, Any]) -> str:
 
 def _because(alert: dict[str, Any]) -> str:
     known = {text: value for text, value in alert["values"].items() if value is not None}
-    return "  ".join(f"{text} {value:.4g}" for text, value in list(known.items())[:4])
+    return "  ".join(f"{text} {value:.6g}" for text, value in list(known.items())[:4])
 
 
 async def demo(
@@ -203,10 +229,12 @@ async def demo(
         async with exchange(port, symbols, speed, seed) as child:
 
             async def outlive() -> None:
+                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, app.stop)  # the terminal is closed
                 await child.wait()
                 app.stop()
 
             beside = {"board": board.read, "screen": board.draw, "exchange": outlive}
             await app.run(beside=beside, duration_s=duration_s)
+            board.close()
             if child.returncode is not None:
                 raise ExchangeEndedError(child.returncode)

@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 def run(path: Path | None, duration_s: float | None) -> None:
     """The daemon, until it is stopped."""
     config = begin(path, feed=True)
-    from daemon.app import App  # noqa: PLC0415 (numba's cache has its place only now)
+    from daemon import warm  # noqa: PLC0415 (numba's cache has its place only now)
+    from daemon.app import App  # noqa: PLC0415 (as above)
+
+    clock = SystemClock()
+    warm.up(config, clock)
 
     async def main() -> None:
-        await App(config, SystemClock(), lambda: load_config(path, feed=True).config).run(duration_s=duration_s)
+        await App(config, clock, lambda: load_config(path, feed=True).config).run(duration_s=duration_s)
 
     uvloop.run(main())
 
@@ -34,7 +38,10 @@ def demo(path: Path | None, *, symbols: int, speed: float, seed: int, duration_s
     def load(overrides: Mapping[str, Any]) -> Config:
         return begin(path, {**overrides, "log": {"level": "error"}})
 
-    load({})
+    config = load({})
+    from daemon import warm  # noqa: PLC0415 (as above)
     from daemon.demo import demo as whole  # noqa: PLC0415 (as above)
 
-    uvloop.run(whole(load, SystemClock(), symbols=symbols, speed=speed, seed=seed, duration_s=duration_s))
+    clock = SystemClock()
+    warm.up(config, clock)
+    uvloop.run(whole(load, clock, symbols=symbols, speed=speed, seed=seed, duration_s=duration_s))

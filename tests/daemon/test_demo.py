@@ -83,11 +83,13 @@ def app_of(url: str) -> Any:
     engine = SimpleNamespace(
         barrier=SimpleNamespace(now_ms=1_736_173_800_000),
         symbols=[b"AAA"],
-        counts=SimpleNamespace(bars=1234),
+        counts=SimpleNamespace(bars=1234, minutes=25),
         leaders=lambda most: [("TOP", 0.75, 99.5)][:most],
     )
-    config = SimpleNamespace(redis=SimpleNamespace(prefix="technic:"))
-    return SimpleNamespace(config=config, redis_url=url, engine=engine, feed=SimpleNamespace(state="live"))
+    feed = SimpleNamespace(url="ws://127.0.0.1:1/stocks", speed=60.0)
+    config = SimpleNamespace(redis=SimpleNamespace(prefix="technic:"), feed=feed)
+    state = SimpleNamespace(state="live")
+    return SimpleNamespace(config=config, redis_url=url, engine=engine, feed=state, stop=lambda: None)
 
 
 async def shown(board: Board, condition: Any) -> None:
@@ -103,7 +105,9 @@ async def test_without_a_terminal_each_alert_is_a_line_as_it_stands_in_the_strea
     text = io.StringIO()
     board = Board(app_of(url), Console(file=text, width=100))
     await shown(board, lambda: board._told == 2)
-    assert [line.split() for line in text.getvalue().splitlines()] == [
+    head, *alerts = text.getvalue().splitlines()
+    assert "New York" in head
+    assert [line.split()[:4] for line in alerts] == [
         ["09:31:00", "AAA", "reclaim", "12.50"],
         ["09:31:00", "BBB", "reclaim", "12.50"],
     ]
@@ -114,8 +118,8 @@ async def test_on_a_terminal_leaders_and_the_newest_alerts_are_one_page(url: str
     board = Board(app_of(url), Console(file=text, force_terminal=True, width=120, height=40, color_system=None))
     await shown(board, lambda: "BBB" in text.getvalue())
     page = text.getvalue()
-    assert "2025-01-06 09:30:00 New York" in page
-    assert "1,234 minute bars" in page
+    assert "2025-01-06 09:30 New York" in page
+    assert "1,234 bars" in page
     assert "TOP" in page
     assert "close[1] 12.35" in page
     assert "rsi(14)" not in page
