@@ -128,9 +128,7 @@ class Board:
     async def draw(self) -> None:
         """Show the page on a terminal, for ever; what is no terminal gets a word first, then a line an alert."""
         if not self._console.is_terminal:
-            self._console.print(
-                f"{self._app.config.feed.url} at {self._app.config.feed.speed:g} times real time; {WAIT}"
-            )
+            self._console.print(f"technic demo, times are those of the market in New York; {WAIT}", soft_wrap=True)
             return
         with Screen(console=self._console, auto_refresh=False, screen=True) as screen:
             while True:

@@ -121,5 +121,5 @@ async def test_on_a_terminal_leaders_and_the_newest_alerts_are_one_page(url: str
     assert "2025-01-06 09:30 New York" in page
     assert "1,234 bars" in page
     assert "TOP" in page
-    assert "close[1] 12.35" in page
+    assert "close[1] 12.3457" in page
     assert "rsi(14)" not in page
