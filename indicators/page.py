@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 _HEAD = """# Indicators
 
-Made from the catalogue; what stands here is what rules and features can name. An argument that is left out has the value shown.
-Where a source is taken it may be left out too: `sma(20)` is of the close, `sma(volume, 20)` of the volume. Of several outputs one is
-named with a dot: `macd(12, 26, 9).signal`. Before its warm-up a value is not known (NaN), never a guess.
+Made from the catalogue; what stands here is what rules and features can name. An argument that is left out has the
+value shown. Where a source is taken it may be left out too: `sma(20)` is of the close, `sma(volume, 20)` of the
+volume. Of several outputs one is named with a dot: `macd(12, 26, 9).signal`. Before its warm-up a value is not known
+(NaN), never a guess.
 """
 
 
