@@ -10,30 +10,24 @@ What has not ended after some seconds is ended with the process (`daemon.ending`
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import signal
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
 
-from daemon import assembly, calendar, gauges, lock, snapshot, standing, upkeep, warm
+from daemon import assembly, calendar, delivery, gauges, lock, snapshot, standing, upkeep, warm
 from daemon.ending import Ending
 from daemon.engine.inbox import Inbox
-from daemon.events import Events
 from daemon.live import Live
 from daemon.market import reach
 from daemon.metrics import Metrics
 from daemon.notify import Notifier
 from daemon.reload import Reloader
 from daemon.supervision import Supervisor
-from daemon.watchdog import Pulse
 from streams.errors import AuthRejected, CertificateRejected
-from streams.memoryring import MemoryRing
 from streams.outbox import Outbox
 from streams.polygon.codec import Codec
 from streams.redis.embedded import EmbeddedValkey
-from streams.redis.events import EventStream
-from streams.redis.sink import RedisSink, SinkPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -42,8 +36,7 @@ if TYPE_CHECKING:
     from streams.types import Clock
 
 TURN_S = 1.5
-DRAIN_S = 1.0
-SETTLE_S = 1.0
+PEER_S = 1.0
 FATAL = (AuthRejected, CertificateRejected)
 
 
@@ -60,7 +53,7 @@ class App:
         self.config, self.clock, self._reread = config, clock, reread
         self.metrics = Metrics()
         self.valkey = EmbeddedValkey(config.state.folder / "valkey", config.redis.port)
-        self._stop, self._ending = asyncio.Event(), Ending(self._end_children)
+        self._stop, self._ending = asyncio.Event(), Ending(self.valkey.abandon)
 
     def stop(self) -> None:
         """End cleanly, within seconds; asked a second time, at once."""
@@ -105,8 +98,7 @@ class App:
 
     async def _build(self, stack: AsyncExitStack) -> None:
         """What can be had without any peer."""
-        config, clock = self.config, self.clock
-        folder = config.state.folder
+        config, clock, folder = self.config, self.clock, self.config.state.folder
         stack.enter_context(lock.held(folder))
         self.notifier = stack.enter_context(Notifier(clock))
         found = await asyncio.to_thread(calendar.load, config.state.cache, clock.wall_ms())
@@ -131,17 +123,21 @@ class App:
         config, clock, jitter = self.config, self.clock, random.Random()  # noqa: S311 (spreads retries)
         if config.redis.embedded:
             await stack.enter_async_context(self.valkey)
-        url = self.redis_url = self.valkey.url if config.redis.embedded else config.redis.url.reveal()
-        prefix = config.redis.prefix
-        self.event_stream = EventStream(url, jitter, stream=f"{prefix}events")
-        self.events = Events(self.event_stream, clock)
-        self.ring = MemoryRing(self.outbox, self.events.outbox)
+        self.redis_url = self.valkey.url if config.redis.embedded else config.redis.url.reveal()
+        self.ring, self.sink, self.events, self.event_stream = delivery.build(
+            config.redis,
+            self.redis_url,
+            self.outbox,
+            clock,
+            jitter=jitter,
+            on_delivered=lambda seq: self.live.delivered(seq),  # noqa: PLW0108 (made below)
+        )
         self.feed, self.time = await reach(
             config.feed,
             self.sessions,
             clock,
             random=jitter,
-            on_frame=self._take,
+            on_frame=lambda frame, arrival_ms: self.live.take(frame, arrival_ms),  # noqa: PLW0108 (made below)
             on_event=self.events.feed,
             stack=stack,
         )
@@ -157,17 +153,6 @@ class App:
             overflow=self._overflow,
             stored=lambda _: self.sink.wake(),
         )
-        self.sink = RedisSink(
-            url,
-            self.outbox,
-            clock,
-            jitter,
-            self.events.sink,
-            stream=f"{prefix}alerts",
-            dead=f"{prefix}dead",
-            on_delivered=self.live.delivered,
-            policy=SinkPolicy(keep_ms=round(config.redis.retention_hours * 3_600_000)),
-        )
         self.reload = Reloader(
             config, self._reread, self.live.use, events=self.events, metrics=self.metrics, notifier=self.notifier
         )
@@ -180,7 +165,7 @@ class App:
             "redis": self.sink.run,
             "events": self.event_stream.run,
             "reload": self.reload.run,
-            "watchdog": lambda: upkeep.feed_watchdog(self.notifier, self._pulse),
+            "watchdog": lambda: upkeep.feed_watchdog(self.notifier, lambda: standing.pulse(self)),
             "prune": lambda: upkeep.prune(self.outbox, self.clock),
         }
         if self.config.redis.embedded:
@@ -196,29 +181,16 @@ class App:
         await _cancel(tasks["feed"], tasks["engine"])
         self.sink.wake()
         with suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_S):
+            async with asyncio.timeout(PEER_S):
                 await self.sink.drained()
         if self.teacher:
-            await asyncio.to_thread(self.teacher.settle, SETTLE_S)
+            await asyncio.to_thread(self.teacher.settle, PEER_S)
         await asyncio.to_thread(snapshot.save, self._state, self.engine, self.teacher)
         await _cancel(*tasks.values())
-
-    def _take(self, frame: bytes, arrival_ms: int) -> Awaitable[None] | None:
-        self.live.receive(frame, arrival_ms)
-        return self.live.room() if self.config.feed.lossless else None
 
     def _overflow(self) -> None:
         self.metrics.overflows.inc()
         self.feed.drop("the engine is too slow: not even minute bars fit into the inbox")
-
-    def _pulse(self) -> Pulse:
-        return Pulse({"engine": self.clock.monotonic_s() - self.live.turned_s}, self.live.waiting_s)
-
-    def _end_children(self) -> None:
-        """What would outlive the process; the learner ends by itself when its socket closes."""
-        if self.valkey.pid:
-            with suppress(ProcessLookupError):
-                os.kill(self.valkey.pid, signal.SIGTERM)
 
 
 async def _cancel(*tasks: asyncio.Task[None]) -> None:

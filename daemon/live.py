@@ -18,7 +18,7 @@ from streams.bars import MINUTE_MS
 from streams.outbox import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from daemon.engine.alerts import Alert
     from daemon.engine.engine import Engine
@@ -127,6 +127,11 @@ class Live:
             self._wake.set()
         else:
             self._overflow()
+
+    def take(self, frame: bytes, arrival_ms: int) -> Awaitable[None] | None:
+        """What a feed is handed: `receive`, and in lossless mode the wait for room that goes with it."""
+        self.receive(frame, arrival_ms)
+        return self.room() if self._lossless else None
 
     async def room(self) -> None:
         """Wait until the inbox is less than half full: what a lossless reader does after each frame."""

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from daemon.watchdog import Pulse
 from daemon.web.readiness import Check, Readiness
 from daemon.web.server import Pages, serving
 from streams.polygon.session import State
@@ -45,6 +46,11 @@ async def show(app: App, stack: AsyncExitStack) -> None:
         pages = Pages(version("technic-scanner"), readiness, app.metrics, partial(facts, app))
         port = await stack.enter_async_context(serving(http, pages))
         log.info("web server", url=f"http://{http.host}:{port}/")
+
+
+def pulse(app: App) -> Pulse:
+    """What the watchdog looks at."""
+    return Pulse({"engine": app.clock.monotonic_s() - app.live.turned_s}, app.live.waiting_s)
 
 
 def facts(app: App) -> dict[str, object]:

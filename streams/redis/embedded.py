@@ -10,6 +10,7 @@ import signal
 import socket
 import struct
 import subprocess
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -88,6 +89,12 @@ class EmbeddedValkey:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._end()
+
+    def abandon(self) -> None:
+        """Ask the server to end, without waiting: the process that owns it is about to."""
+        if self.pid:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGTERM)
 
     async def keep(self, on_restart: Callable[[str], None]) -> None:
         """Start the server again whenever it has ended by itself, for ever; tell each time why."""
