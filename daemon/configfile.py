@@ -74,11 +74,16 @@ class ConfigError(Exception):
 
 
 class Loaded(NamedTuple):
-    """A configuration, the file it came from (None: defaults), and what is allowed but worth a word."""
+    """A configuration, the file it came from (None: defaults), what is allowed but worth a word, and what stands where.
+
+    Attributes:
+        where: the place of a key's value: file, line and column, or variable; of a default the key itself.
+    """
 
     config: Config
     path: Path | None
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
+    where: Callable[[Key], str]
 
 
 class _Layer(NamedTuple):
@@ -116,7 +121,7 @@ def load_config(path: Path | None = None, overrides: Tree | None = None, *, feed
         mistakes.append(Mistake("feed.key", "the feed needs an API key", KEY_REMEDY))
     if mistakes or config is None:
         raise ConfigError(mistakes, _rules(merged))
-    return Loaded(config, chosen, tuple(_notes(config, chosen, file)))
+    return Loaded(config, chosen, tuple(_notes(config, chosen, file)), lambda key: _place(layers, key))
 
 
 KEY_REMEDY = (
@@ -240,7 +245,7 @@ def _mistake(error: ErrorDetails, layers: Sequence[_Layer]) -> Mistake:
     """Pydantic's finding, at its place in the layer that won."""
     key = error["loc"]
     name = _dotted(key)
-    place = next((found for layer in reversed(layers) if (found := layer.place(key))), name)
+    place = _place(layers, key)
     if error["type"] == "extra_forbidden":
         section = Config.model_fields[str(key[0])].annotation if len(key) > 1 else Config
         what = "key" if len(key) > 1 else "section"
@@ -249,6 +254,11 @@ def _mistake(error: ErrorDetails, layers: Sequence[_Layer]) -> Mistake:
         return Mistake(place, f"{name} has to be a table", f"write its keys under [{name}]")
     message = error["msg"].removeprefix("Value error, ").replace("Input should be", "has to be")
     return Mistake(place, f"{name}: {message}", _found(error))
+
+
+def _place(layers: Sequence[_Layer], key: Key) -> str:
+    """Where the value of `key` stands that won."""
+    return next((found for layer in reversed(layers) if (found := layer.place(key))), _dotted(key))
 
 
 def _found(error: ErrorDetails) -> str:

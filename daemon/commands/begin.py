@@ -12,10 +12,11 @@ import structlog
 
 from daemon import logs
 from daemon.clock import SystemClock
+from daemon.commands.folders import unusable_folders
 from daemon.configfile import ConfigError, Mistake, load_config
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from daemon.config import Config
 
@@ -25,13 +26,21 @@ PACKAGES = ("indicators", "streams", "daemon")
 _ROOT = Path(__file__).parents[2]
 
 
-def begin(path: Path | None, overrides: Mapping[str, Any] | None = None, *, feed: bool = False) -> Config:
+def begin(
+    path: Path | None, overrides: Mapping[str, Any] | None = None, *, feed: bool = False, writes: Sequence[str] = ()
+) -> Config:
     """The configuration; from here on the log is set up, and compiled kernels have their place.
 
     To be called before anything imports numba, which looks for its cache when it is imported.
 
+    Args:
+        path: the configuration's file; else it is looked for.
+        overrides: sections with keys that win over everything.
+        feed: an API key is needed.
+        writes: keys of section ``state`` whose folders the command works in.
+
     Raises:
-        ConfigError: all mistakes at once; a rules file that cannot be read is one.
+        ConfigError: all mistakes at once; a rules file that cannot be read is one, a folder that cannot be made too.
     """
     loaded = load_config(path, overrides, feed=feed)
     config = loaded.config
@@ -39,9 +48,10 @@ def begin(path: Path | None, overrides: Mapping[str, Any] | None = None, *, feed
     os.environ.setdefault("NUMBA_CACHE_DIR", str(kernel_cache(config.state.cache)))
     for note in loaded.notes if feed else ():
         log.warning("configuration", note=note)
-    mistake = unreadable_rules(config.engine.rules)
-    if mistake:
-        raise ConfigError([mistake])
+    unreadable = unreadable_rules(config.engine.rules)
+    mistakes = [*unusable_folders(loaded, writes), *([unreadable] if unreadable else ())]
+    if mistakes:
+        raise ConfigError(mistakes)
     return config
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from daemon.commands.begin import unreadable_rules
+from daemon.commands.folders import unusable_folders
 from daemon.config import Config, EngineSection, StateSection
 from daemon.configfile import ConfigError, Mistake, load_config
 from daemon.engine.errors import RuleErrors
@@ -35,7 +36,7 @@ def check(path: Path | None, *, as_json: bool) -> None:
     if findings.mistakes:
         raise ConfigError(findings.mistakes)
     if not as_json:
-        sys.stdout.write(f"{findings.file or 'no file, defaults'}: no mistakes, {findings.rules} rules\n")
+        sys.stdout.write(f"{findings.file or 'no file, defaults'}: no mistakes, {_rules(findings.rules)}\n")
     for note in findings.notes:
         sys.stderr.write(f"note: {note}\n")
 
@@ -48,7 +49,12 @@ def find(path: Path | None) -> Findings:
         mistakes, _ = _in_rules(error.rules)
         return Findings(str(path) if path else None, (*error.mistakes, *mistakes))
     mistakes, count = _in_rules(loaded.config.engine.rules)
-    return Findings(str(loaded.path) if loaded.path else None, mistakes, loaded.notes, count)
+    folders = unusable_folders(loaded, ("folder", "cache"))
+    return Findings(str(loaded.path) if loaded.path else None, (*folders, *mistakes), loaded.notes, count)
+
+
+def _rules(count: int) -> str:
+    return f"{count} rule{'' if count == 1 else 's'}"
 
 
 def _in_rules(path: Path | None) -> tuple[tuple[Mistake, ...], int]:

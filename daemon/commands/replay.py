@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def replay(path: Path | None, bars: Path, length_ms: int, *, alerts: Path | None, as_json: bool) -> None:
     """Bars of a file through the engine; the report goes to stdout."""
-    config = begin(path)
+    config = begin(path, writes=("cache",))
     from daemon.replay import replay as through_engine  # noqa: PLC0415 (numba's cache has its place only now)
 
     clock = SystemClock()

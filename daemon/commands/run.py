@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def run(path: Path | None, duration_s: float | None) -> None:
     """The daemon, until it is stopped."""
-    config = begin(path, feed=True)
+    config = begin(path, feed=True, writes=("folder", "cache"))
     from daemon import warm  # noqa: PLC0415 (numba's cache has its place only now)
     from daemon.app import App  # noqa: PLC0415 (as above)
 
@@ -36,7 +36,7 @@ def demo(path: Path | None, *, symbols: int, speed: float, seed: int, duration_s
     """Exchange, daemon and server on this machine, and a live table."""
 
     def load(overrides: Mapping[str, Any]) -> Config:
-        return begin(path, {**overrides, "log": {"level": "error"}})
+        return begin(path, {**overrides, "log": {"level": "error"}}, writes=("cache",))
 
     config = load({})
     from daemon import warm  # noqa: PLC0415 (as above)
