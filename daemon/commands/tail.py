@@ -17,15 +17,24 @@ from daemon.commands.errors import NoServerError
 from daemon.commands.until import run_until_stopped
 from daemon.logs import escaped
 from streams.redis.embedded import EmbeddedValkey
+from streams.redis.errors import RedisRefusedError
 from streams.redis.tail import Tail
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from daemon.config import Config
+    from streams.redis.tail import Entry
     from streams.redis.verdict import Verdict
 
 log = structlog.get_logger()
+
+AWAY = "AWAY"
+"""Code of a server that does not answer."""
+
+MOST_VALUES = 4
+LATEST_MS = 4_102_444_800_000
+"""The year 2100: no bar ends later."""
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -34,8 +43,19 @@ def tail(path: Path | None, stream: str, *, lines: int, follow: bool, as_json: b
     """The newest entries of a stream, and those that come; oldest first."""
     config = begin(path)
     key = config.redis.prefix + stream
-    reader = Tail(redis_url(config), key, random.Random(), _away)  # noqa: S311 (spreads retries)
-    run_until_stopped(_print(reader, lines, follow=follow, as_json=as_json), duration_s)
+    url = redis_url(config)
+    reader = Tail(url, key, random.Random(), _away)  # noqa: S311 (spreads retries)
+
+    async def show() -> None:
+        try:
+            newest = await reader.last(lines)
+        except RedisRefusedError as error:
+            raise (NoServerError(url) if config.redis.embedded and error.code == AWAY else error) from error
+        if not newest and lines:
+            sys.stderr.write(f"technic: nothing yet in stream {key}\n")
+        await _print(reader, newest, follow=follow, as_json=as_json)
+
+    run_until_stopped(show(), duration_s)
 
 
 def redis_url(config: Config) -> str:
@@ -52,8 +72,8 @@ def redis_url(config: Config) -> str:
     return url
 
 
-async def _print(reader: Tail, lines: int, *, follow: bool, as_json: bool) -> None:
-    newest = [entry(*found) for found in await reader.last(lines)]
+async def _print(reader: Tail, last: Sequence[Entry], *, follow: bool, as_json: bool) -> None:
+    newest = [entry(*found) for found in last]
     if as_json and not follow:
         _say(json.dumps(newest, ensure_ascii=False))
         return
@@ -77,22 +97,43 @@ def _line(found: Mapping[str, Any], *, as_json: bool) -> str:
     if as_json:
         return json.dumps(found, ensure_ascii=False)
     rest = dict(found)
-    milliseconds = rest.pop("stream_id").partition("-")[0]
-    return escaped(f"{_when(milliseconds)}  {_alert(rest) if 'rule' in rest else _event(rest)}")
+    delivered_ms = int(rest.pop("stream_id").partition("-")[0])
+    if "rule" in rest:
+        return escaped(f"{_when(_bar_ms(rest, delivered_ms))}  {_alert(rest)}")
+    return escaped(f"{_when(delivered_ms)}  {_event(rest)}")
 
 
-def _when(milliseconds: str) -> str:
+def _bar_ms(alert: Mapping[str, Any], otherwise: int) -> int:
+    """End of the alert's bar, in market time."""
+    times = alert.get("times")
+    end_ms = times.get("event_ms") if isinstance(times, dict) else None
+    return end_ms if isinstance(end_ms, int) and 0 <= end_ms < LATEST_MS else otherwise
+
+
+def _when(milliseconds: int) -> str:
     """New York time, with the zone's name."""
-    return f"{datetime.fromtimestamp(int(milliseconds) / 1000, NEW_YORK):%Y-%m-%d %H:%M:%S %Z}"
+    return f"{datetime.fromtimestamp(milliseconds / 1000, NEW_YORK):%Y-%m-%d %H:%M:%S %Z}"
 
 
 def _alert(alert: Mapping[str, Any]) -> str:
     price, score = alert.get("price"), alert.get("score")
-    widths = {"symbol": 8, "rule": 20, "severity": 7}
-    words = [str(alert.get(name)).ljust(width) for name, width in widths.items()]
-    words += [f"price {price:.2f}"] if isinstance(price, float) else []
-    words += [f"score {score:.3f}"] if isinstance(score, float) else []
-    return " ".join(words)
+    widths = {"symbol": 8, "rule": 20, "severity": 7, "session": 7}
+    words = [str(alert.get(name, "")).ljust(width) for name, width in widths.items()]
+    words += [f"price {_dollars(price)}"] if isinstance(price, int | float) else []
+    words += [f"score {score:.3f}"] if isinstance(score, int | float) else []
+    return " ".join([*words, *_because(alert.get("values"))])
+
+
+def _dollars(price: float) -> str:
+    """Two decimals, and up to four where the price has them."""
+    whole, _, decimals = f"{price:.4f}".partition(".")
+    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
+
+
+def _because(values: object) -> list[str]:
+    """The first numbers of the rule's condition."""
+    known = values.items() if isinstance(values, dict) else ()
+    return [f" {text} {value:.6g}" for text, value in known if isinstance(value, int | float)][:MOST_VALUES]
 
 
 def _event(event: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError
 
-from streams.redis.connection import DEADLINE_S, connect
+from streams.redis.connection import DEADLINE_S, connect, redacted
 from streams.redis.errors import RedisRefusedError
 from streams.redis.verdict import BACKOFF, LIES, judge
 
@@ -62,7 +62,7 @@ class Tail:
             async with connect(self._url) as client:
                 found = await self._newest(client, max(most, 1))
         except (RedisError, OSError, *LIES) as error:
-            raise _refusal(judge(error)) from error
+            raise self._ended(judge(error)) from error
         return found if most > 0 else []
 
     async def follow(self, after: str = "$") -> AsyncGenerator[Entry]:
@@ -111,14 +111,16 @@ class Tail:
 
     def _failed(self, verdict: Verdict, failures: int) -> float:
         if verdict.state == "refused":
-            raise _refusal(verdict)
+            raise self._ended(verdict)
         if failures == 1:
             self._on_away(verdict)
         return self._backoff.delay_s(failures, self._jitter)
 
-
-def _refusal(verdict: Verdict) -> RedisRefusedError:
-    return RedisRefusedError(verdict.code, verdict.what, verdict.remedy)
+    def _ended(self, verdict: Verdict) -> RedisRefusedError:
+        """What a person is told who has to act: of a server that is away, that nobody tries it again."""
+        what = f"{redacted(self._url)}: {verdict.what.rstrip('.')}"
+        away = "start the server, or set redis.url to where it is"
+        return RedisRefusedError(verdict.code, what, away if verdict.state == "away" else verdict.remedy)
 
 
 def _text(entry: tuple[bytes, dict[bytes, bytes]]) -> Entry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +22,9 @@ ALERT = {
     "severity": "high",
     "price": 136.5,
     "score": 0.71,
-    "values": {"rvol(20)": 9.0},
+    "session": "pre",
+    "values": {"rvol(20)": 9.0, "rsi(14)": None, "close": 1234.56789},
+    "times": {"event_ms": 1_737_729_600_000, "received_ms": 0, "scored_ms": 0},
 }
 
 
@@ -35,16 +38,27 @@ def test_what_is_no_json_object_is_shown_by_its_fields(broken: str) -> None:
     assert tail.entry("1-0", {"rule": "x", "data": broken}) == {"stream_id": "1-0", "rule": "x", "data": broken}
 
 
-def test_a_line_has_new_yorks_time_with_its_zone() -> None:
-    line = tail._line({"stream_id": "1737729600000-0", **ALERT}, as_json=False)
+def test_an_alerts_line_has_its_bars_time_in_new_york_and_why_it_fired() -> None:
+    line = tail._line({"stream_id": "1753363800000-0", **ALERT}, as_json=False)
     assert line.startswith("2025-01-24 09:40:00 EST  TWLO")
-    assert line.endswith("high    price 136.50 score 0.710")
+    assert line.endswith("high    pre     price 136.50 score 0.710  rvol(20) 9  close 1234.57")
+
+
+def test_an_events_line_has_the_time_it_was_told_at() -> None:
     line = tail._line({"stream_id": "1753363800000-0", "kind": "feed.state", "state": "live"}, as_json=False)
     assert line.split()[2:] == ["EDT", "feed.state", "state=live"]
 
 
+@pytest.mark.parametrize(
+    ("price", "shown"), [(5.0, "5.00"), (0.12345, "0.1235"), (7.125, "7.125"), (3, "3.00"), (1e6, "1000000.00")]
+)
+def test_a_price_has_two_decimals_and_up_to_four_where_it_needs_them(price: float, shown: str) -> None:
+    assert f"price {shown} " in tail._line({"stream_id": "1-0", **ALERT, "price": price}, as_json=False)
+
+
 def test_hostile_entries_stay_one_harmless_line() -> None:
     hostile = {"stream_id": "1-0", "rule": "a\nb", "symbol": None, "price": "x", "score": {}, "severity": "\x1b[2J"}
+    hostile |= {"times": {"event_ms": 10**30}, "values": [1]}
     line = tail._line(hostile, as_json=False)
     assert "\n" not in line
     assert "\x1b" not in line
@@ -64,6 +78,7 @@ async def test_the_newest_come_oldest_first_as_one_json_list(tmp_path: Path) -> 
     assert [entry["n"] for entry in json.loads(shown.stdout)] == [2, 3]
     assert len(people.stdout.splitlines()) == 2
     assert json.loads(none.stdout) == []
+    assert none.stderr == "technic: nothing yet in stream technic:events\n"
     assert [json.loads(line)["n"] for line in followed.stdout.splitlines()] == [1, 2, 3]
     assert [each.returncode for each in (shown, people, none, followed)] == [0, 0, 0, 0]
 
@@ -72,3 +87,23 @@ def test_without_a_server_it_says_what_to_start(tmp_path: Path) -> None:
     ended = technic("tail", folder=tmp_path)
     assert ended.returncode == 69
     assert "start `technic run`" in ended.stderr
+
+
+async def test_a_server_that_has_gone_and_left_its_socket_is_one_to_start(tmp_path: Path) -> None:
+    folder = tmp_path / ".local/state/technic/valkey"
+    folder.mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX) as gone:
+        gone.bind(EmbeddedValkey(folder).url.removeprefix("unix://"))
+    ended = technic("tail", folder=tmp_path)
+    assert ended.returncode == 69
+    assert "start `technic run`" in ended.stderr
+
+
+def test_a_redis_that_is_away_is_named_with_its_key_and_not_said_to_be_tried_again(tmp_path: Path) -> None:
+    ended = technic("tail", folder=tmp_path, environ={"TECHNIC_REDIS__URL": "redis://:hidden@127.0.0.1:1"})
+    assert ended.returncode == 69
+    assert ended.stderr.startswith("technic: redis://127.0.0.1:1: Error 111 connecting to 127.0.0.1:1. ")
+    assert ended.stderr.endswith("; start the server, or set redis.url to where it is\n")
+    assert ".;" not in ended.stderr
+    assert "tried again" not in ended.stderr
+    assert "hidden" not in ended.stderr
