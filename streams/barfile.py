@@ -43,6 +43,7 @@ BATCH_ROWS: Final = 100_000
 DUPLICATE: Final = "duplicate"
 """Reason of a row whose symbol and start a later row of the file repeats; the later one is kept."""
 
+MINUTE_MS: Final = 60_000
 _HOUR_MS = 3_600_000
 _TICKER = re.compile(r"[A-Za-z0-9./-]{1,16}")
 _TIMELY = f"start_ms >= {EARLIEST_MS} AND start_ms < {LATEST_MS}"
@@ -83,6 +84,7 @@ class BarFile:
         self._connection, self._layout = connection, layout
         self._refuse_foreign()
         self.count, untimely, self.first_ms, self.last_ms = self._extent()
+        self._refuse_minutes()
         self.symbols, self._lawful = self._read_symbols()
         self._broken = {str(Reason.MALFORMED): self._malformed(), str(Reason.TIME): untimely}
         self.rejects: Counter[str] = Counter()
@@ -142,6 +144,18 @@ class BarFile:
             what = f"does not count {self._layout.unit} since 1970: the latest would be {sample} in milliseconds"
             raise BarFileError(self.path, what, self._layout.time)
         return rows, rows - timely, first_ms or 0, last_ms or 0
+
+    def _refuse_minutes(self) -> None:
+        """Refuse as second bars a file in which one symbol has several bars, and none starts off the minute."""
+        if self.length_ms == MINUTE_MS:
+            return
+        off, several = self._row(
+            f"SELECT bool_or(off), bool_or(several) FROM (SELECT bool_or(start_ms % {MINUTE_MS} <> 0) AS off,"
+            f" min(start_ms) < max(start_ms) AS several FROM bars WHERE {_TIMELY} GROUP BY ticker)"
+        )
+        if several and not off:
+            what = "every bar starts on a whole minute, so these are no second bars; read them with --bar 1m"
+            raise BarFileError(self.path, what, self._layout.time)
 
     def _read_symbols(self) -> tuple[Symbols, Flags]:
         """All symbols and which of them are lawful; their enum turns names into positions."""

@@ -184,3 +184,13 @@ def test_real_second_bars_are_read_as_such_and_refused_as_minutes(data_file: Cal
     file = open_bars(path, MINUTE)
     read_as_minutes = sum(batch.size for batch in file.batches())
     assert file.rejects["time"] == 133_857 - read_as_minutes
+
+
+def test_minute_bars_are_not_taken_for_second_bars(tmp_path: Path) -> None:
+    bars = [f"A,{T0},1,2,1,2,10", f"A,{T0 + MINUTE},1,2,1,2,10", f"B,{T0},1,2,1,2,10"]
+    path = csv(tmp_path / "bars.csv", *bars)
+    with pytest.raises(BarFileError, match="--bar 1m") as caught:
+        open_bars(path, 1_000)
+    assert caught.value.column == "ts"
+    assert open_bars(csv(path, *bars, f"B,{T0 + 1_000},1,2,1,2,10"), 1_000).count == 4
+    assert open_bars(csv(path, bars[0], bars[2]), 1_000).count == 2
