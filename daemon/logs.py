@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 MAX_TEXT = 2_000
 """Characters of one text; tracebacks may have ten times as many."""
+
+LINE_BREAK = " | "
+"""What stands for the end of a line within a text, such as between several mistakes."""
 
 LIBRARIES = ("aiohttp", "asyncio", "duckdb", "numba", "redis", "river", "urllib3", "uvloop", "websockets")
 """Never below WARNING, whatever the level."""
@@ -82,7 +86,8 @@ def _is_pretty(log: LogSection, stream: TextIO) -> bool:
 
 def _for_people() -> structlog.dev.ConsoleRenderer:
     plain = structlog.dev.plain_traceback  # the rich one shows local variables
-    return structlog.dev.ConsoleRenderer(colors=True, timestamp_key="time", exception_formatter=plain)
+    colors = not os.environ.get("NO_COLOR")  # see no-color.org
+    return structlog.dev.ConsoleRenderer(colors=colors, timestamp_key="time", exception_formatter=plain)
 
 
 class _Stamp:
@@ -120,7 +125,7 @@ class _Harmless:
         return self._text(value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value), MAX_TEXT)
 
     def _text(self, text: str, most: int) -> str:
-        text = escaped(self._hidden(text))
+        text = escaped(self._hidden(text).strip("\n").replace("\n", LINE_BREAK))
         return text if len(text) <= most else f"{text[:most]}... ({len(text)} characters)"
 
     def _hidden(self, text: str) -> str:

@@ -67,7 +67,8 @@ def test_off_a_terminal_every_line_is_one_json_object() -> None:
     ]
 
 
-def test_on_a_terminal_it_is_for_people_unless_said_otherwise() -> None:
+def test_on_a_terminal_it_is_for_people_unless_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
     stream = configured(Terminal())
     structlog.get_logger().info("alert", symbol="NVDA")
     assert "\x1b[" in stream.getvalue()
@@ -112,6 +113,21 @@ def test_no_text_can_forge_a_line_or_act_on_the_terminal(form: str, hostile: str
     assert len(stream.getvalue().splitlines()) == 1
     assert hostile not in stream.getvalue()
     assert hostile[1] not in stream.getvalue().replace("\x1b[", "").rstrip("\n")
+
+
+@pytest.mark.parametrize("form", ["json", "pretty"])
+def test_a_text_of_several_lines_reads_as_a_list(form: str) -> None:
+    stream = configured(format=form)
+    structlog.get_logger().error("reload.refused", what="a:1: x\nb:2: y\n")
+    assert "a:1: x | b:2: y" in stream.getvalue()
+
+
+@pytest.mark.parametrize(("said", "coloured"), [("1", False), ("", True)])
+def test_no_color_is_heeded(monkeypatch: pytest.MonkeyPatch, said: str, *, coloured: bool) -> None:
+    monkeypatch.setenv("NO_COLOR", said)
+    stream = configured(Terminal())
+    structlog.get_logger().info("alert", symbol="NVDA")
+    assert ("\x1b[" in stream.getvalue()) is coloured
 
 
 def test_long_texts_are_cut() -> None:
