@@ -6,6 +6,7 @@ Nothing that takes long to import is imported here; each command imports what it
 from __future__ import annotations
 
 import math
+import re
 import sys
 import traceback
 from datetime import date, time
@@ -234,7 +235,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stdout.flush()
         code = Exit(asked or Exit.FINE)
     except UsageError as error:
-        code = _told(f"{str(error).rstrip('.')}; see technic --help", Exit.USAGE)
+        code = _told(f"{_plain(error)}; see technic --help", Exit.USAGE)
     except (KeyboardInterrupt, typer.Abort):
         code = Exit.INTERRUPTED
     except SystemExit as ended:  # the library's answer to a reader of stdout that went away
@@ -244,6 +245,14 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:  # noqa: BLE001 (the last place where an error can become a message)
         code = _failed(error)
     sys.exit(code)
+
+
+def _plain(error: Exception) -> str:
+    """What is wrong with the command line, with the option it is about, and without the library's jargon."""
+    text: str = error.format_message() if hasattr(error, "format_message") else str(error)
+    text = re.sub(r"Input should be a valid ([a-z]+).*", r"write a valid \1", text)
+    text = re.sub(r"'\[?([A-Z]+)\]?:\[[^\]]*\]'", r"\1", text)
+    return text.replace("Value error, ", "").rstrip(".")
 
 
 def _failed(error: Exception) -> Exit:

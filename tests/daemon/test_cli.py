@@ -87,6 +87,22 @@ def test_a_wrong_command_line_is_64(arguments: list[str], capsys: pytest.Capture
     assert "Traceback" not in shown.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["replay"], "Missing option '--bars'"),
+        (["tail", "foo"], "Invalid value for 'stream': 'foo' is not one of 'alerts', 'events'"),
+        (["run", "--duration", "soon"], "Invalid value for '--duration': write a valid number"),
+    ],
+)
+def test_a_wrong_command_line_is_told_in_plain_words(
+    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(arguments)
+    assert capsys.readouterr().err == f"technic: {says}; see technic --help\n"
+
+
 def failed(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
     """Exit code of a command that ends with this error."""
 
