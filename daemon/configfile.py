@@ -25,6 +25,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 from daemon.config import Config, Section
 from daemon.engine.errors import nearest
 from daemon.engine.tomlmap import TomlMap
+from daemon.plainwords import OWN, key_name, remedy, split
 from streams.secret import Secret
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ CREDENTIALS = (("feed", "key"), ("redis", "url"))
 
 FOLDERS = (("engine", "rules"), ("state", "folder"), ("state", "cache"))
 """Paths; relative ones in a file are meant from the file's folder."""
+
+
+_PLACE = re.compile(r"(.*?):(\d+):(\d+)\b")
 
 
 class Mistake(NamedTuple):
@@ -120,13 +124,24 @@ def load_config(path: Path | None = None, overrides: Tree | None = None, *, feed
     if feed and missing:
         mistakes.append(Mistake("feed.key", "the feed needs an API key", KEY_REMEDY))
     if mistakes or config is None:
-        raise ConfigError(mistakes, _rules(merged))
+        raise ConfigError(_in_order(mistakes), _rules(merged))
     return Loaded(config, chosen, tuple(_notes(config, chosen, file)), lambda key: _place(layers, key))
 
 
 KEY_REMEDY = (
     "set TECHNIC_FEED__KEY, give the credential feed_key, or write key under [feed]; a simulator takes its own --key"
 )
+
+
+def _in_order(mistakes: Sequence[Mistake]) -> list[Mistake]:
+    """Those of one file together, by line and column; files and variables as they first came."""
+    places = [_PLACE.match(mistake.place) for mistake in mistakes]
+    keys = [
+        (at[1], int(at[2]), int(at[3])) if at else (each.place, 0, 0) for at, each in zip(places, mistakes, strict=True)
+    ]
+    files = list(dict.fromkeys(file for file, _, _ in keys))
+    order = sorted(range(len(keys)), key=lambda i: (files.index(keys[i][0]), *keys[i][1:]))
+    return [mistakes[i] for i in order]
 
 
 def _chosen(path: Path | None) -> Path | None:
@@ -252,8 +267,20 @@ def _mistake(error: ErrorDetails, layers: Sequence[_Layer]) -> Mistake:
         return Mistake(place, f'unknown {what} "{name}"', _suggest(str(key[-1]), _keys(section)))
     if error["type"] == "model_type":
         return Mistake(place, f"{name} has to be a table", f"write its keys under [{name}]")
-    message = error["msg"].removeprefix("Value error, ").replace("Input should be", "has to be")
-    return Mistake(place, f"{name}: {message}", _found(error))
+    if error["type"] == "value_error" and len(key) == 1:
+        return _contradiction(error, layers)
+    message = f"{key_name(key)} {_found(error)}"
+    return Mistake(place, message, remedy(error["type"], error["msg"], error.get("ctx", {})))
+
+
+def _contradiction(error: ErrorDetails, layers: Sequence[_Layer]) -> Mistake:
+    """Keys of one section that do not go together, at the places of those that the text speaks of."""
+    (section,) = error["loc"]
+    what, advice = split(error["msg"])
+    what, advice = (what, advice) if what else (advice, "leave out one of them")
+    spoken = [key for key in error["input"] if re.search(rf"\b{key}\b", error["msg"])]
+    places = [_place(layers, (section, key)) for key in spoken]
+    return Mistake(" and ".join(places) or str(section), f"{section}: {what}", advice)
 
 
 def _place(layers: Sequence[_Layer], key: Key) -> str:
@@ -262,10 +289,12 @@ def _place(layers: Sequence[_Layer], key: Key) -> str:
 
 
 def _found(error: ErrorDetails) -> str:
-    """The value that is wrong, unless it could be secret."""
+    """What is wrong with the value, which is shown unless it could be secret."""
+    own = split(error["msg"])[0] if error["msg"].startswith(OWN) else ""
     value = error["input"]
     plain = isinstance(value, str | int | float | bool) and not isinstance(value, Secret)
-    return f"it is {value!r:.60}" if plain and tuple(error["loc"][:2]) not in CREDENTIALS else ""
+    shown = plain and tuple(error["loc"][:2]) not in CREDENTIALS
+    return f"cannot be {value!r:.60}" if shown else f"cannot be used{own and ': '}{own}"
 
 
 def _keys(section: object) -> Mapping[str, object]:

@@ -119,17 +119,60 @@ level = 'loud'
     assert sorted(mistakes(path)) == sorted(
         [
             f'{path}:2:1: unknown key "feed.kye"; did you mean "key"?',
-            f"{path}:3:1: feed.speed: has to be greater than 0; it is -1",
-            f"{path}:4:20: feed.channels.1: T.* is no channel: write A.*, AM.*, LULD.* or AM.AAPL; it is 'T.*'",
-            f"{path}:7:3: engine.grace_s: has to be a valid number, unable to parse string as a number; it is 'soon'",
-            f"{path}:8:1: redis: port is of the embedded server: write the port into redis.url",
+            f"{path}:3:1: feed.speed cannot be -1; write a number greater than 0",
+            f"{path}:4:20: entry 2 of feed.channels cannot be 'T.*'; write A.*, AM.*, LULD.* or AM.AAPL",
+            f"{path}:7:3: engine.grace_s cannot be 'soon'; write a number",
+            f"{path}:9:1 and {path}:10:1: redis: port is of the embedded server; write the port into redis.url",
             f'{path}:11:1: unknown section "htp"; did you mean "http"?',
-            f"{path}:14:1: log.level: has to be 'debug', 'info', 'warning' or 'error'; it is 'loud'",
-            "TECHNIC_HTTP__PORT: http.port: has to be less than or equal to 65535; it is '99999'",
+            f"{path}:14:1: log.level cannot be 'loud'; write 'debug', 'info', 'warning' or 'error'",
+            "TECHNIC_HTTP__PORT: http.port cannot be '99999'; write a number of at most 65535",
             'TECHNIC_HTTP__HSOT: unknown key "http.hsot"; did you mean "host"?',
             'TECHNIC_FED__KEY: unknown section "fed"; did you mean "feed"?',
         ]
     )
+
+
+def test_mistakes_come_in_the_order_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TECHNIC_FED__KEY", "x")
+    path = write(
+        tmp_path / "t.toml", "[log]\nlevel = 1\n[model]\nthreshold_atr = 0\n\n\n\n[feed]\nspeed = 0\ninbox_bars = 1"
+    )
+    assert [each.removeprefix(f"{path}:").partition(":")[0] for each in mistakes(path)[1:]] == ["2", "4", "9", "10"]
+
+
+def test_keys_that_do_not_go_together_are_named_where_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TECHNIC_FEED__LOSSLESS", "true")
+    (mistake,) = mistakes()
+    what = "feed: lossless, and a speed other than 1, are for simulated exchanges; leave out one of them"
+    assert mistake == f"TECHNIC_FEED__LOSSLESS: {what}"
+
+
+def test_what_to_write_is_said_in_plain_words(tmp_path: Path) -> None:
+    text = """\
+[feed]
+rest_url = "ftp://x"
+channels = []
+lossless = "perhaps"
+inbox_bars = 5000.5
+[engine]
+rules = 3
+[redis]
+prefix = "a b"
+url = "http://x"
+[http]
+host = 3
+"""
+    found = [each.partition(": ")[2] for each in mistakes(write(tmp_path / "t.toml", text))]
+    assert found == [
+        "feed.rest_url cannot be 'ftp://x'; begin it with https:// or http://, and a host",
+        "feed.channels cannot be used; write at least one entry",
+        "feed.lossless cannot be 'perhaps'; write true or false",
+        "feed.inbox_bars cannot be 5000.5; write a whole number",
+        "engine.rules cannot be 3; write a path in quotes",
+        "redis.prefix cannot be 'a b'; write a text that matches ^[A-Za-z0-9:_.-]{1,64}$",
+        'redis.url cannot be used; write "embedded", redis://host:port/db, rediss://... or unix:///path',
+        "http.host cannot be 3; write a text in quotes",
+    ]
 
 
 def test_a_file_that_is_absent_foreign_or_broken_is_named(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from redis.asyncio import Redis
@@ -57,7 +57,14 @@ def test_a_price_has_two_decimals_and_up_to_four_where_it_needs_them(price: floa
 
 
 def test_hostile_entries_stay_one_harmless_line() -> None:
-    hostile = {"stream_id": "1-0", "rule": "a\nb", "symbol": None, "price": "x", "score": {}, "severity": "\x1b[2J"}
+    hostile: dict[str, Any] = {
+        "stream_id": "1-0",
+        "rule": "a\nb",
+        "symbol": None,
+        "price": "x",
+        "score": {},
+        "severity": "\x1b[2J",
+    }
     hostile |= {"times": {"event_ms": 10**30}, "values": [1]}
     line = tail._line(hostile, as_json=False)
     assert "\n" not in line
