@@ -251,7 +251,6 @@ def _plain(error: Exception) -> str:
     """What is wrong with the command line, with the option it is about, and without the library's jargon."""
     text: str = error.format_message() if hasattr(error, "format_message") else str(error)
     text = re.sub(r"Input should be a valid ([a-z]+).*", r"write a valid \1", text)
-    text = re.sub(r"'\[?([A-Z]+)\]?:\[[^\]]*\]'", r"\1", text)
     return text.replace("Value error, ", "").rstrip(".")
 
 

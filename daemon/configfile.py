@@ -22,16 +22,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
-from daemon.config import Config, Section
-from daemon.engine.errors import nearest
+from daemon.config import Config
 from daemon.engine.tomlmap import TomlMap
-from daemon.plainwords import OWN, key_name, remedy, split
-from streams.secret import Secret
+from daemon.mistakes import CREDENTIALS, Mistake, in_order, mistake_of, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-    from pydantic_core import ErrorDetails
 
     Tree = Mapping[str, Any]
     Key = tuple[str | int, ...]
@@ -39,25 +35,8 @@ if TYPE_CHECKING:
 PLACES = (Path("technic.toml"), Path("/etc/technic/technic.toml"))
 PREFIX = "TECHNIC_"
 MAX_FILE_BYTES = 1_000_000
-CREDENTIALS = (("feed", "key"), ("redis", "url"))
-"""Keys that may come as a credential, in a file named by section and key: ``feed_key``."""
-
 FOLDERS = (("engine", "rules"), ("state", "folder"), ("state", "cache"))
 """Paths; relative ones in a file are meant from the file's folder."""
-
-
-_PLACE = re.compile(r"(.*?):(\d+):(\d+)\b")
-
-
-class Mistake(NamedTuple):
-    """One thing that is wrong: where (file, line and column, or variable), what, and what to do."""
-
-    place: str
-    message: str
-    remedy: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.message}" + (f"; {self.remedy}" if self.remedy else "")
 
 
 class ConfigError(Exception):
@@ -124,24 +103,13 @@ def load_config(path: Path | None = None, overrides: Tree | None = None, *, feed
     if feed and missing:
         mistakes.append(Mistake("feed.key", "the feed needs an API key", KEY_REMEDY))
     if mistakes or config is None:
-        raise ConfigError(_in_order(mistakes), _rules(merged))
+        raise ConfigError(in_order(mistakes), _rules(merged))
     return Loaded(config, chosen, tuple(_notes(config, chosen, file)), lambda key: _place(layers, key))
 
 
 KEY_REMEDY = (
     "set TECHNIC_FEED__KEY, give the credential feed_key, or write key under [feed]; a simulator takes its own --key"
 )
-
-
-def _in_order(mistakes: Sequence[Mistake]) -> list[Mistake]:
-    """Those of one file together, by line and column; files and variables as they first came."""
-    places = [_PLACE.match(mistake.place) for mistake in mistakes]
-    keys = [
-        (at[1], int(at[2]), int(at[3])) if at else (each.place, 0, 0) for at, each in zip(places, mistakes, strict=True)
-    ]
-    files = list(dict.fromkeys(file for file, _, _ in keys))
-    order = sorted(range(len(keys)), key=lambda i: (files.index(keys[i][0]), *keys[i][1:]))
-    return [mistakes[i] for i in order]
 
 
 def _chosen(path: Path | None) -> Path | None:
@@ -211,7 +179,7 @@ def _environment_layer(mistakes: list[Mistake]) -> _Layer:
     for name in sorted(os.environ):
         section = name.removeprefix(PREFIX).partition("__")[0].lower()
         if name.startswith(PREFIX) and "__" in name and section not in sections:
-            mistakes.append(Mistake(name, f'unknown section "{section}"', _suggest(section, sections)))
+            mistakes.append(Mistake(name, f'unknown section "{section}"', suggest(section, sections)))
     tree = {name: value for name, value in EnvSettingsSource(_Sourced)().items() if isinstance(value, dict)}
     return _Layer(tree, lambda key: PREFIX + "__".join(map(str, key[:2])).upper())
 
@@ -252,35 +220,8 @@ def _validated(merged: Tree, layers: Sequence[_Layer], mistakes: list[Mistake]) 
     try:
         return Config.model_validate(merged)
     except ValidationError as error:
-        mistakes += [_mistake(each, layers) for each in error.errors(include_url=False)]
+        mistakes += [mistake_of(each, lambda key: _place(layers, key)) for each in error.errors(include_url=False)]
     return None
-
-
-def _mistake(error: ErrorDetails, layers: Sequence[_Layer]) -> Mistake:
-    """Pydantic's finding, at its place in the layer that won."""
-    key = error["loc"]
-    name = _dotted(key)
-    place = _place(layers, key)
-    if error["type"] == "extra_forbidden":
-        section = Config.model_fields[str(key[0])].annotation if len(key) > 1 else Config
-        what = "key" if len(key) > 1 else "section"
-        return Mistake(place, f'unknown {what} "{name}"', _suggest(str(key[-1]), _keys(section)))
-    if error["type"] == "model_type":
-        return Mistake(place, f"{name} has to be a table", f"write its keys under [{name}]")
-    if error["type"] == "value_error" and len(key) == 1:
-        return _contradiction(error, layers)
-    message = f"{key_name(key)} {_found(error)}"
-    return Mistake(place, message, remedy(error["type"], error["msg"], error.get("ctx", {})))
-
-
-def _contradiction(error: ErrorDetails, layers: Sequence[_Layer]) -> Mistake:
-    """Keys of one section that do not go together, at the places of those that the text speaks of."""
-    (section,) = error["loc"]
-    what, advice = split(error["msg"])
-    what, advice = (what, advice) if what else (advice, "leave out one of them")
-    spoken = [key for key in error["input"] if re.search(rf"\b{key}\b", error["msg"])]
-    places = [_place(layers, (section, key)) for key in spoken]
-    return Mistake(" and ".join(places) or str(section), f"{section}: {what}", advice)
 
 
 def _place(layers: Sequence[_Layer], key: Key) -> str:
@@ -288,28 +229,10 @@ def _place(layers: Sequence[_Layer], key: Key) -> str:
     return next((found for layer in reversed(layers) if (found := layer.place(key))), _dotted(key))
 
 
-def _found(error: ErrorDetails) -> str:
-    """What is wrong with the value, which is shown unless it could be secret."""
-    own = split(error["msg"])[0] if error["msg"].startswith(OWN) else ""
-    value = error["input"]
-    plain = isinstance(value, str | int | float | bool) and not isinstance(value, Secret)
-    shown = plain and tuple(error["loc"][:2]) not in CREDENTIALS
-    return f"cannot be {value!r:.60}" if shown else f"cannot be used{own and ': '}{own}"
-
-
-def _keys(section: object) -> Mapping[str, object]:
-    return section.model_fields if isinstance(section, type) and issubclass(section, Section) else {}
-
-
 def _rules(merged: Tree) -> Path | None:
     engine = merged.get("engine")
     rules = engine.get("rules") if isinstance(engine, Mapping) else None
     return Path(rules).expanduser() if isinstance(rules, str) and rules != "default" else None
-
-
-def _suggest(name: str, known: Mapping[str, object]) -> str:
-    names = sorted(known)
-    return nearest(name, names) or f"known are {', '.join(names)}"
 
 
 def _notes(config: Config, path: Path | None, file: _Layer) -> Iterator[str]:

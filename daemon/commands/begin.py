@@ -13,7 +13,8 @@ import structlog
 from daemon import logs
 from daemon.clock import SystemClock
 from daemon.commands.folders import unusable_folders
-from daemon.configfile import ConfigError, Mistake, load_config
+from daemon.configfile import ConfigError, load_config
+from daemon.mistakes import Mistake
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

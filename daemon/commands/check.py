@@ -10,8 +10,9 @@ from typing import NamedTuple
 from daemon.commands.begin import unreadable_rules
 from daemon.commands.folders import unusable_folders
 from daemon.config import Config, EngineSection, StateSection
-from daemon.configfile import ConfigError, Mistake, load_config
+from daemon.configfile import ConfigError, load_config
 from daemon.engine.errors import RuleErrors
+from daemon.mistakes import Mistake
 
 
 class Findings(NamedTuple):

@@ -6,7 +6,7 @@ import errno
 import tempfile
 from typing import TYPE_CHECKING
 
-from daemon.configfile import Mistake
+from daemon.mistakes import Mistake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

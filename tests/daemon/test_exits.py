@@ -6,8 +6,9 @@ import importlib
 
 import pytest
 
-from daemon.configfile import ConfigError, Mistake
+from daemon.configfile import ConfigError
 from daemon.exits import BY_ERROR, MEANINGS, Exit, expected, leaves
+from daemon.mistakes import Mistake
 from streams.errors import AuthRejected
 from streams.redis.errors import FutureIdError
 
