@@ -53,14 +53,14 @@ class App:
         self.config, self.clock, self._reread = config, clock, reread
         self.metrics = Metrics()
         self.valkey = EmbeddedValkey(config.state.folder / "valkey", config.redis.port)
-        self._stop, self._ending = asyncio.Event(), Ending(self.valkey.abandon)
+        self._stop, self.ending = asyncio.Event(), Ending(self.valkey.abandon)
 
     def stop(self) -> None:
         """End cleanly, within seconds; asked a second time, at once."""
         if self._stop.is_set():
-            self._ending.now()
+            self.ending.now()
         self._stop.set()
-        self._ending.begin()
+        self.ending.begin()
 
     async def run(
         self, *, beside: Mapping[str, Callable[[], Awaitable[None]]] | None = None, duration_s: float | None = None
@@ -77,7 +77,7 @@ class App:
         """
         loop = asyncio.get_running_loop()
         async with AsyncExitStack() as stack:
-            stack.enter_context(self._ending)
+            stack.enter_context(self.ending)
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, self.stop)
             loop.add_signal_handler(signal.SIGHUP, lambda: None)  # the rules are about to be read
@@ -174,7 +174,7 @@ class App:
 
     async def _end(self, tasks: dict[str, asyncio.Task[None]]) -> None:
         """Input first, delivery last; what cannot end in time is cancelled."""
-        self._ending.begin()
+        self.ending.begin()
         self.notifier.stopping()
         if self.teacher:
             asyncio.get_running_loop().call_later(TURN_S, self.teacher.hurry)

@@ -13,7 +13,7 @@ import socket
 import sys
 import tempfile
 from collections import deque
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -225,6 +225,12 @@ async def demo(
         app = App(config, clock, lambda: config)
         board = Board(app, Console())
         async with exchange(port, symbols, speed, seed) as child:
+
+            def abandon() -> None:
+                with suppress(ProcessLookupError):
+                    child.terminate()
+
+            app.ending.before.append(abandon)
 
             async def outlive() -> None:
                 asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, app.stop)  # the terminal is closed

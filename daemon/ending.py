@@ -20,11 +20,11 @@ class Ending:
     A thread of its own keeps the time, for what does not end may be the event loop itself.
 
     Args:
-        before: done before the process is ended: ends what would outlive it. Must not wait.
+        before: done before the process is ended, and may be added to: ends what would outlive it. Must not wait.
     """
 
-    def __init__(self, before: Callable[[], None]) -> None:
-        self._before = before
+    def __init__(self, *before: Callable[[], None]) -> None:
+        self.before = list(before)
         self._timer = threading.Timer(END_S, self.now)
         self._timer.daemon = True
 
@@ -44,5 +44,6 @@ class Ending:
     def now(self) -> None:
         """End the process at once, with the stacks of all threads on stderr."""
         faulthandler.dump_traceback()
-        self._before()
+        for act in self.before:
+            act()
         os._exit(EXIT_NOW)

@@ -176,13 +176,16 @@ class Live:
         plan, self._plan = self._plan, None
         if plan:
             self._engine.reload(plan)
-        alerts = self._engine.step(batch) if batch.size else []
+        stored = self._store(self._engine.step(batch) if batch.size else [])
         if now_ms is not None:
-            alerts += self._engine.advance(now_ms)
-        stored = self._ring.append(self._entries(alerts), self._clock.wall_ms()) if alerts or self._ring else []
+            stored += self._store(self._engine.advance(now_ms))
         if batch.size:
             self._metrics.turn_seconds.observe(self._clock.monotonic_s() - started_s)
         return stored
+
+    def _store(self, alerts: Sequence[Alert]) -> list[Stored]:
+        """Alerts go to disk as soon as they are known: whatever fails next, they stay."""
+        return self._ring.append(self._entries(alerts), self._clock.wall_ms()) if alerts or self._ring else []
 
     def _entries(self, alerts: Sequence[Alert]) -> list[Entry]:
         scored_ms = self._clock.wall_ms()

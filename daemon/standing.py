@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from daemon.scoring.link import BACKLOG
 from daemon.watchdog import Pulse
 from daemon.web.readiness import Check, Readiness
 from daemon.web.server import Pages, serving
@@ -90,7 +91,9 @@ def _disk(app: App) -> Check:
 def _learner(app: App) -> Check:
     if app.teacher is None:
         return Check(ok=True, detail="switched off")
-    return Check(app.teacher.dropped == 0, f"{app.teacher.unlearned} lessons wait, {app.teacher.dropped} were dropped")
+    return Check(
+        app.teacher.unlearned < BACKLOG, f"{app.teacher.unlearned} lessons wait, {app.teacher.dropped} were dropped"
+    )
 
 
 def _rules(app: App) -> Check:

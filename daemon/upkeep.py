@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
 
 from daemon.watchdog import stuck
+from streams.outbox import OutboxError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,5 +40,6 @@ async def feed_watchdog(notifier: Notifier, pulse: Callable[[], Pulse]) -> None:
 async def prune(outbox: Outbox, clock: Clock) -> None:
     """Drop what all sinks have long delivered, for ever."""
     while True:
-        await asyncio.to_thread(outbox.prune, clock.wall_ms())
+        with suppress(OutboxError):  # a disk that refuses is told by the memory behind the outbox
+            await asyncio.to_thread(outbox.prune, clock.wall_ms())
         await asyncio.sleep(PRUNE_S)

@@ -27,8 +27,8 @@ class Context(NamedTuple):
 
     Attributes:
         bars: ``float64[6, n]``, open, high, low, close, volume, vwap of this step's bars, closed or forming.
-        minutes_since_open: ``float64[n]`` or one: from the regular open to the start of the bar, negative
-            before.
+        minutes_since_open: ``float64[n]`` or one: from the regular open to the start of the bar, NaN outside
+            regular hours.
         phase: ``int8[n]`` or one: session's code, see `daemon.engine.vocabulary.SESSIONS`.
     """
 

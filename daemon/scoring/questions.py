@@ -174,6 +174,11 @@ class Questions:
         beyond = (high[:, None] > self._upper[rows]) | (low[:, None] < self._lower[rows])
         self._moved[rows] |= beyond & within
 
+    def lapse(self) -> None:
+        """Drop all that is pending: a minute of its window was not seen."""
+        for slot in np.flatnonzero(self._minute_ms != _FREE).tolist():
+            self._lapse(slot)
+
     def answer(self, minute_ms: int, symbols: Symbols) -> Lesson | None:
         """The answers that are known now that this minute has closed; call once for every minute, in order.
 

@@ -154,10 +154,13 @@ class Session:
         self._answer_by_s = now_s + ANSWER_S
 
     def lost(self, reason: str) -> None:
-        """There is no connection, or no longer. Repeating the same reason is no event."""
-        if self.state in (State.EVICTED, State.STALE, State.CLOSED):
-            return
-        self._change(State.CONNECTING, reason)
+        """There is no connection, or no longer. Repeating the same reason is no event.
+
+        What ended the connection stays the state until the next one; why there is none is told all the same.
+        """
+        self._settled_s, self.over = None, None
+        kept = self.state in (State.EVICTED, State.STALE)
+        self._change(self.state if kept else State.CONNECTING, reason)
 
     def closed(self) -> None:
         """Nobody will connect again."""

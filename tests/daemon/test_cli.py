@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 from daemon import cli
 from streams.errors import AuthRejected
@@ -129,6 +130,7 @@ def test_an_error_in_a_group_of_tasks_is_told_once_without_traceback(
 def test_what_nobody_expected_is_70_with_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    structlog.reset_defaults()  # a command that fails before it has set up its log
     assert failed(ZeroDivisionError("a mistake of ours"), monkeypatch) == 70
     shown = capsys.readouterr().err
     assert "Traceback" in shown

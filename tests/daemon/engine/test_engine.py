@@ -279,3 +279,20 @@ def test_a_reload_keeps_what_both_rule_files_name(plan: Plan, sessions: SessionT
     changed = rules.load(RULES.replace("close > 1.01", "close > 1.50"), "test.toml")
     engine.reload(Plan(changed, plan.features))
     assert [alert for alert in engine.step(bars.take(slice(15, None))) if alert.rule == "turn-up"] == []
+
+
+def test_a_market_minute_without_a_bar_leaves_no_question_answered(plan: Plan, sessions: SessionTable) -> None:
+    engine = engine_of(plan, sessions)
+    engine.step(concat([bar("A", OPEN + m * MINUTE_MS, 50 + (m % 3)) for m in range(20)]))
+    known = len(engine._teacher.heard)
+    engine.advance(OPEN + 90 * MINUTE_MS)
+    assert len(engine._teacher.heard) == known
+
+
+def test_of_two_versions_of_a_bar_the_first_counts_however_they_come(plan: Plan, sessions: SessionTable) -> None:
+    together, apart = engine_of(plan, sessions), engine_of(plan, sessions)
+    first, second = bar("A", OPEN, 50.0), bar("A", OPEN, 40.0)
+    together.step(concat([first, second]))
+    apart.step(first)
+    apart.step(second)
+    assert together._frame.bar("close", np.array([0]))[0] == apart._frame.bar("close", np.array([0]))[0] == 50.0
