@@ -128,6 +128,7 @@ def replay(
     plan = assembly.plan_of(config)
     sessions = calendar.load(config.state.cache, clock.wall_ms()).sessions
     with ExitStack() as stack:
+        stack.callback(source.close)
         teacher = assembly.teacher_of(config, clock, patient=True)
         if teacher:
             teacher.start()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
     from redis.typing import EncodableT, FieldT
 
-    from streams.redis.verdict import Backoff, Verdict
+    from streams.redis.verdict import Backoff
 
 BATCH = 100
 
@@ -89,11 +89,6 @@ class EventStream:
                 failures += 1
                 refused = judge(error).state == "refused"
                 await asyncio.sleep(self._backoff.cap_s if refused else self._backoff.delay_s(failures, self._jitter))
-
-    def _pause_s(self, verdict: Verdict, failures: int) -> float:
-        if verdict.state == "refused":
-            return self._backoff.cap_s
-        return self._backoff.delay_s(failures, self._jitter)
 
     async def _publish(self, client: Redis) -> None:
         """Send until an exchange fails, over one connection."""
