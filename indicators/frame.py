@@ -84,7 +84,7 @@ class Frame:
         """Row of `out` that holds an output: ``column("rsi(14)", "rsi")``. KeyError if it is not computed."""
         return self._columns[key, output]
 
-    def update(self, rows: Longs, start_ms: Longs, bars: Floats, session: Longs) -> None:
+    def update(self, rows: Longs, start_ms: Longs, bars: Floats, session: Longs, outside: Floats | None = None) -> None:
         """Close one bar for each of `rows` and write the values into `out`.
 
         Args:
@@ -92,22 +92,24 @@ class Frame:
             start_ms: ``int64[n]``, start of each bar in milliseconds.
             bars: ``float64[6, n]``, open, high, low, close, volume, vwap; finite, but for a vwap that is NaN
                 where unknown: the typical price stands in.
-            session: ``int64[n]``, identity of the session that each bar belongs to; what is anchored to the
-                session starts anew when it changes.
+            session: ``int64[n]``, start of the session that each bar belongs to, in milliseconds; what is anchored
+                to the session starts anew when it changes.
+            outside: ``float64[2, n]``, the official close of the day before and the market's level, see
+                `indicators.jit.Step`; both unknown where left out.
 
         Raises:
             RowError: a row lies outside the frame; nothing was changed.
         """
-        rows, bars, time, lagged = self._gathered(rows, start_ms, bars, session)
+        rows, bars, time, outside, lagged = self._gathered(rows, start_ms, bars, session, outside)
         for i in self._instances:
-            i.kernel(rows, bars, time, lagged, i.state, i.params, i.out, True)
+            i.kernel(rows, bars, time, outside, lagged, i.params, i.state, i.out, True)
         rings.append(rows, bars, time, self._layout, self._ring, self.count, self.last_start)
 
-    def peek(self, rows: Longs, start_ms: Longs, bars: Floats, session: Longs) -> None:
+    def peek(self, rows: Longs, start_ms: Longs, bars: Floats, session: Longs, outside: Floats | None = None) -> None:
         """Write into `peeked` what `update` would give, and change nothing else. Arguments as there."""
-        rows, bars, time, lagged = self._gathered(rows, start_ms, bars, session)
+        rows, bars, time, outside, lagged = self._gathered(rows, start_ms, bars, session, outside)
         for i in self._instances:
-            i.kernel(rows, bars, time, lagged, i.state, i.params, i.peeked, False)
+            i.kernel(rows, bars, time, outside, lagged, i.params, i.state, i.peeked, False)
 
     def bar(self, field: str, rows: Longs, back: int = 0) -> Floats:
         """A field of a closed bar, ``float64[n]``: the newest at back 0; NaN where a row has fewer bars.
@@ -184,6 +186,7 @@ class Frame:
         self.out = np.full((len(self._columns), capacity), np.nan)
         self.peeked = np.full((len(self._columns), capacity), np.nan)
         self._time = np.empty(2 * capacity, np.int64)
+        self._unknown = np.full(2 * capacity, np.nan)
         self._lagged = np.empty(len(self._lags) * capacity)
         self._instances = list(self._place(capacity))
 
@@ -206,8 +209,8 @@ class Frame:
             first = last
 
     def _gathered(
-        self, rows: Longs, start_ms: Longs, bars: Floats, session: Longs
-    ) -> tuple[Longs, Floats, Longs, Floats]:
+        self, rows: Longs, start_ms: Longs, bars: Floats, session: Longs, outside: Floats | None
+    ) -> tuple[Longs, Floats, Longs, Floats, Floats]:
         """Arguments in the one layout for which kernels are compiled, and what these read of the past."""
         rows, bars = _plain(rows, np.int64), _plain(bars, np.float64)
         if (n := len(rows)) > self.capacity:
@@ -217,7 +220,8 @@ class Frame:
         time, lagged = self._time[: 2 * n].reshape(2, n), self._lagged[: lags * n].reshape(lags, n)
         if not rings.gather(rows, started, sessions, self._ring, self.count, self._lags, time, lagged):
             raise RowError(f"rows {rows.min()} to {rows.max()} in a frame of {self.capacity}: reserve first")
-        return rows, bars, time, lagged
+        known = self._unknown[: 2 * n].reshape(2, n) if outside is None else _plain(outside, np.float64)
+        return rows, bars, time, known, lagged
 
 
 def _plain(array: np.ndarray[Any, Any], dtype: type[np.generic]) -> np.ndarray[Any, Any]:

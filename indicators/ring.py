@@ -25,6 +25,7 @@ FIELDS = ("open", "high", "low", "close", "volume", "vwap")
 
 OPEN, HIGH, LOW, CLOSE, VOLUME, VWAP = range(6)
 START_MS, SESSION = range(2)
+PREVIOUS_CLOSE, MARKET = range(2)
 
 
 def places(depths: Mapping[str, int]) -> Longs:

@@ -103,7 +103,7 @@ class SessionTable:
         if day < 0 or part > Phase.POST:
             return Moment(Phase.CLOSED, NO_DAY, np.nan)
         since = (ms - self._bounds[4 * day + 1]) / MINUTE_MS if part == Phase.REGULAR else np.nan
-        return Moment(part, 2 * day + (part > Phase.PRE), since)
+        return Moment(part, self._bounds[4 * day + (part > Phase.PRE)], since)
 
     def day(self, ms: Longs | int) -> Longs:
         """``int64``: index of the newest day whose pre-market has begun; `NO_DAY` before the first."""
@@ -129,13 +129,14 @@ class SessionTable:
         return np.where(self.is_regular(ms), since, np.nan)
 
     def anchor(self, ms: Longs | int) -> Longs:
-        """``int64``: what session-anchored indicators restart by.
+        """``int64``: what session-anchored indicators restart by, the start of the session in milliseconds.
 
-        One number for a day's pre-market, the next for its regular session and the hours after it; `NO_DAY`
-        where closed.
+        The pre-market is a session of its own, hours after the close go on with the regular one; `NO_DAY` where
+        closed.
         """
-        phase = self.phase(ms)
-        return np.where(phase == Phase.CLOSED, NO_DAY, 2 * self.day(ms) + (phase > Phase.PRE))
+        day, phase = self.day(ms), self.phase(ms)
+        begin_ms = np.where(phase == Phase.PRE, self.pre_ms[day], self.open_ms[day])
+        return np.where(phase == Phase.CLOSED, NO_DAY, begin_ms)
 
     def close_of_day_ms(self, ms: Longs | int) -> Longs:
         """``int64``: close of the regular session of the day that the moment belongs to; 0 where closed."""

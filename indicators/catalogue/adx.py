@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indicators.catalogue.true_range import range_of
-from indicators.jit import inlined, kernel
+from indicators.jit import each_row, inlined
 from indicators.ring import CLOSE, HIGH, LOW
 from indicators.spec import Indicator, window
 
 if TYPE_CHECKING:
-    from indicators.types import Floats, Longs
+    from indicators.jit import Step
+    from indicators.types import Floats
 
 SEEN, LAST_HIGH, LAST_LOW, LAST_CLOSE, PLUS, MINUS, RANGE, ADX, WIDTH = range(9)
 
@@ -42,43 +43,32 @@ def _index(before: float, plus: float, minus: float, seen: float, n: float) -> f
     return total / n if seen == 2.0 * n - 1.0 else total
 
 
-@kernel
-def adx(
-    rows: Longs,
-    bars: Floats,
-    _time: Longs,
-    _lagged: Floats,
-    state: Floats,
-    params: Floats,
-    out: Floats,
-    commit: bool,
-) -> None:
+@each_row
+def adx(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -> None:
     """Wilder's sums of both moves and of the true range, and the average of their index."""
-    n = params[0]
-    for i in range(rows.shape[0]):
-        row = rows[i]
-        seen = state[row, SEEN]
-        high, low = bars[HIGH, i], bars[LOW, i]
-        plus, minus, spread, average = 0.0, 0.0, 0.0, 0.0
-        if seen >= 1.0:
-            up, down = _moves(high - state[row, LAST_HIGH], state[row, LAST_LOW] - low)
-            plus = _smoothed(state[row, PLUS], up, seen, n)
-            minus = _smoothed(state[row, MINUS], down, seen, n)
-            spread = _smoothed(state[row, RANGE], range_of(high, low, state[row, LAST_CLOSE]), seen, n)
-            average = _index(state[row, ADX], plus, minus, seen, n)
-        out[0, row] = average if seen >= 2.0 * n - 1.0 else np.nan
-        scale = 100.0 / spread if seen >= n and spread > 0.0 else np.nan
-        out[1, row] = plus * scale
-        out[2, row] = minus * scale
-        if commit:
-            state[row, SEEN] = seen + 1.0
-            state[row, LAST_HIGH] = high
-            state[row, LAST_LOW] = low
-            state[row, LAST_CLOSE] = bars[CLOSE, i]
-            state[row, PLUS] = plus
-            state[row, MINUS] = minus
-            state[row, RANGE] = spread
-            state[row, ADX] = average
+    n = now.params[0]
+    seen = state[row, SEEN]
+    high, low = now.bars[HIGH, i], now.bars[LOW, i]
+    plus, minus, spread, average = 0.0, 0.0, 0.0, 0.0
+    if seen >= 1.0:
+        up, down = _moves(high - state[row, LAST_HIGH], state[row, LAST_LOW] - low)
+        plus = _smoothed(state[row, PLUS], up, seen, n)
+        minus = _smoothed(state[row, MINUS], down, seen, n)
+        spread = _smoothed(state[row, RANGE], range_of(high, low, state[row, LAST_CLOSE]), seen, n)
+        average = _index(state[row, ADX], plus, minus, seen, n)
+    out[0, row] = average if seen >= 2.0 * n - 1.0 else np.nan
+    scale = 100.0 / spread if seen >= n and spread > 0.0 else np.nan
+    out[1, row] = plus * scale
+    out[2, row] = minus * scale
+    if commit:
+        state[row, SEEN] = seen + 1.0
+        state[row, LAST_HIGH] = high
+        state[row, LAST_LOW] = low
+        state[row, LAST_CLOSE] = now.bars[CLOSE, i]
+        state[row, PLUS] = plus
+        state[row, MINUS] = minus
+        state[row, RANGE] = spread
+        state[row, ADX] = average
 
 
 INDICATOR = Indicator(

@@ -8,41 +8,31 @@ import numpy as np
 
 from indicators.catalogue.rsi import wilder
 from indicators.catalogue.true_range import range_of
-from indicators.jit import kernel
+from indicators.jit import each_row
 from indicators.ring import CLOSE, HIGH, LOW
 from indicators.spec import Indicator, window
 
 if TYPE_CHECKING:
-    from indicators.types import Floats, Longs
+    from indicators.jit import Step
+    from indicators.types import Floats
 
 SEEN, LAST, ATR, WIDTH = range(4)
 
 
-@kernel
-def atr(
-    rows: Longs,
-    bars: Floats,
-    _time: Longs,
-    _lagged: Floats,
-    state: Floats,
-    params: Floats,
-    out: Floats,
-    commit: bool,
-) -> None:
+@each_row
+def atr(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -> None:
     """Wilder's average of the true range, which exists from the second bar on."""
-    n = params[0]
-    for i in range(rows.shape[0]):
-        row = rows[i]
-        seen = state[row, SEEN]
-        average = 0.0
-        if seen >= 1.0:
-            spread = range_of(bars[HIGH, i], bars[LOW, i], state[row, LAST])
-            average = wilder(state[row, ATR], spread, seen - 1.0, n)
-        out[0, row] = average if seen >= n else np.nan
-        if commit:
-            state[row, SEEN] = seen + 1.0
-            state[row, LAST] = bars[CLOSE, i]
-            state[row, ATR] = average
+    n = now.params[0]
+    seen = state[row, SEEN]
+    average = 0.0
+    if seen >= 1.0:
+        spread = range_of(now.bars[HIGH, i], now.bars[LOW, i], state[row, LAST])
+        average = wilder(state[row, ATR], spread, seen - 1.0, n)
+    out[0, row] = average if seen >= n else np.nan
+    if commit:
+        state[row, SEEN] = seen + 1.0
+        state[row, LAST] = now.bars[CLOSE, i]
+        state[row, ATR] = average
 
 
 INDICATOR = Indicator(

@@ -6,48 +6,38 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indicators.jit import kernel
+from indicators.jit import each_row
 from indicators.moments import COLUMNS, roll_moments
 from indicators.ring import price
 from indicators.spec import SOURCE, Indicator, Parameter, window
 
 if TYPE_CHECKING:
-    from indicators.types import Floats, Longs
+    from indicators.jit import Step
+    from indicators.types import Floats
 
 SEEN, MOMENTS = range(2)
 WIDTH = MOMENTS + COLUMNS
 
 
-@kernel
-def bollinger(
-    rows: Longs,
-    bars: Floats,
-    _time: Longs,
-    lagged: Floats,
-    state: Floats,
-    params: Floats,
-    out: Floats,
-    commit: bool,
-) -> None:
+@each_row
+def bollinger(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -> None:
     """Rolling mean and deviation; %B and width from them."""
-    field, n, k, back = int(params[0]), params[1], params[2], int(params[3])
-    for i in range(rows.shape[0]):
-        row = rows[i]
-        seen = state[row, SEEN]
-        value = price(bars, field, i)
-        leaves = lagged[back, i] if seen >= n else 0.0
-        mean, variance = roll_moments(state, row, MOMENTS, n, value, leaves, commit)
-        if commit:
-            state[row, SEEN] = seen + 1.0
-        if seen < n - 1.0:
-            out[0, row] = out[1, row] = out[2, row] = out[3, row] = out[4, row] = np.nan
-            continue
-        half = k * np.sqrt(variance)
-        out[0, row] = mean + half
-        out[1, row] = mean
-        out[2, row] = mean - half
-        out[3, row] = (value - mean + half) / (2.0 * half) if half > 0.0 else np.nan
-        out[4, row] = 2.0 * half / mean if mean != 0.0 else np.nan
+    field, n, k, back = int(now.params[0]), now.params[1], now.params[2], int(now.params[3])
+    seen = state[row, SEEN]
+    value = price(now.bars, field, i)
+    leaves = now.lagged[back, i] if seen >= n else 0.0
+    mean, variance = roll_moments(state, row, MOMENTS, n, value, leaves, commit)
+    if commit:
+        state[row, SEEN] = seen + 1.0
+    if seen < n - 1.0:
+        out[0, row] = out[1, row] = out[2, row] = out[3, row] = out[4, row] = np.nan
+        return
+    half = k * np.sqrt(variance)
+    out[0, row] = mean + half
+    out[1, row] = mean
+    out[2, row] = mean - half
+    out[3, row] = (value - mean + half) / (2.0 * half) if half > 0.0 else np.nan
+    out[4, row] = 2.0 * half / mean if mean != 0.0 else np.nan
 
 
 INDICATOR = Indicator(

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indicators.jit import inlined, kernel
+from indicators.jit import each_row, inlined
 from indicators.ring import typical
 from indicators.spec import Indicator, window
 from indicators.sums import shift
 
 if TYPE_CHECKING:
-    from indicators.types import Floats, Longs
+    from indicators.jit import Step
+    from indicators.types import Floats
 
 SEEN, PLACE, SUM, REST, LAST, RUN, WINDOW = range(7)
 
@@ -32,38 +33,27 @@ def _deviations(state: Floats, row: int, n: int, mean: float) -> float:
     return (a + b) + (c + d)
 
 
-@kernel
-def cci(
-    rows: Longs,
-    bars: Floats,
-    _time: Longs,
-    _lagged: Floats,
-    state: Floats,
-    params: Floats,
-    out: Floats,
-    commit: bool,
-) -> None:
+@each_row
+def cci(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -> None:
     """Rolling mean of the typical price, and the mean distance from it over the values of the window."""
-    n = int(params[0])
-    for i in range(rows.shape[0]):
-        row = rows[i]
-        seen, place = state[row, SEEN], int(state[row, PLACE])
-        value = typical(bars, i)
-        leaves = state[row, WINDOW + place]
-        total, rest = shift(state[row, SUM], state[row, REST], value, leaves)
-        mean = total / n
-        spread = _deviations(state, row, n, mean) - abs(leaves - mean) + abs(value - mean)
-        run = state[row, RUN] + 1.0 if value == state[row, LAST] else 1.0
-        known = seen >= n - 1.0 and run < n and spread > 0.0
-        out[0, row] = (value - mean) * n / (0.015 * spread) if known else np.nan
-        if commit:
-            state[row, SEEN] = seen + 1.0
-            state[row, WINDOW + place] = value
-            state[row, PLACE] = place + 1.0 if place < n - 1 else 0.0
-            state[row, SUM] = total
-            state[row, REST] = rest
-            state[row, LAST] = value
-            state[row, RUN] = run
+    n = int(now.params[0])
+    seen, place = state[row, SEEN], int(state[row, PLACE])
+    value = typical(now.bars, i)
+    leaves = state[row, WINDOW + place]
+    total, rest = shift(state[row, SUM], state[row, REST], value, leaves)
+    mean = total / n
+    spread = _deviations(state, row, n, mean) - abs(leaves - mean) + abs(value - mean)
+    run = state[row, RUN] + 1.0 if value == state[row, LAST] else 1.0
+    known = seen >= n - 1.0 and run < n and spread > 0.0
+    out[0, row] = (value - mean) * n / (0.015 * spread) if known else np.nan
+    if commit:
+        state[row, SEEN] = seen + 1.0
+        state[row, WINDOW + place] = value
+        state[row, PLACE] = place + 1.0 if place < n - 1 else 0.0
+        state[row, SUM] = total
+        state[row, REST] = rest
+        state[row, LAST] = value
+        state[row, RUN] = run
 
 
 INDICATOR = Indicator(

@@ -7,41 +7,31 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indicators.extremes import roll_highest
-from indicators.jit import kernel
+from indicators.jit import each_row
 from indicators.ring import HIGH, LOW
 from indicators.spec import Indicator, window
 
 if TYPE_CHECKING:
-    from indicators.types import Floats, Longs
+    from indicators.jit import Step
+    from indicators.types import Floats
 
 SEEN, PLACE, TOP, BOTTOM, ENDS = range(5)
 
 
-@kernel
-def donchian(
-    rows: Longs,
-    bars: Floats,
-    _time: Longs,
-    _lagged: Floats,
-    state: Floats,
-    params: Floats,
-    out: Floats,
-    commit: bool,
-) -> None:
+@each_row
+def donchian(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -> None:
     """A rolling extreme on each side."""
-    n = int(params[0])
-    for i in range(rows.shape[0]):
-        row = rows[i]
-        seen, place = state[row, SEEN], int(state[row, PLACE])
-        upper = roll_highest(state, row, TOP, ENDS, 2, place, n, bars[HIGH, i], commit)
-        lower = -roll_highest(state, row, BOTTOM, ENDS + 1, 2, place, n, -bars[LOW, i], commit)
-        warm = seen >= n - 1
-        out[0, row] = upper if warm else np.nan
-        out[1, row] = (upper + lower) / 2.0 if warm else np.nan
-        out[2, row] = lower if warm else np.nan
-        if commit:
-            state[row, SEEN] = seen + 1.0
-            state[row, PLACE] = place + 1.0 if place < n - 1 else 0.0
+    n = int(now.params[0])
+    seen, place = state[row, SEEN], int(state[row, PLACE])
+    upper = roll_highest(state, row, TOP, ENDS, 2, place, n, now.bars[HIGH, i], commit)
+    lower = -roll_highest(state, row, BOTTOM, ENDS + 1, 2, place, n, -now.bars[LOW, i], commit)
+    warm = seen >= n - 1
+    out[0, row] = upper if warm else np.nan
+    out[1, row] = (upper + lower) / 2.0 if warm else np.nan
+    out[2, row] = lower if warm else np.nan
+    if commit:
+        state[row, SEEN] = seen + 1.0
+        state[row, PLACE] = place + 1.0 if place < n - 1 else 0.0
 
 
 INDICATOR = Indicator(

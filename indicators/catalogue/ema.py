@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indicators.jit import inlined, kernel
+from indicators.jit import each_row, inlined
 from indicators.ring import price
 from indicators.spec import SOURCE, Indicator, window
 
 if TYPE_CHECKING:
-    from indicators.types import Floats, Longs
+    from indicators.jit import Step
+    from indicators.types import Floats
 
 SEEN, EMA, WIDTH = range(3)
 
@@ -32,27 +33,16 @@ def seeded_ema(before: float, value: float, seen: float, n: float) -> float:
     return total / n if seen + 1.0 == n else total
 
 
-@kernel
-def ema(
-    rows: Longs,
-    bars: Floats,
-    _time: Longs,
-    _lagged: Floats,
-    state: Floats,
-    params: Floats,
-    out: Floats,
-    commit: bool,
-) -> None:
+@each_row
+def ema(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -> None:
     """One multiplication a bar."""
-    field, n = int(params[0]), params[1]
-    for i in range(rows.shape[0]):
-        row = rows[i]
-        seen = state[row, SEEN]
-        average = seeded_ema(state[row, EMA], price(bars, field, i), seen, n)
-        out[0, row] = average if seen >= n - 1.0 else np.nan
-        if commit:
-            state[row, SEEN] = seen + 1.0
-            state[row, EMA] = average
+    field, n = int(now.params[0]), now.params[1]
+    seen = state[row, SEEN]
+    average = seeded_ema(state[row, EMA], price(now.bars, field, i), seen, n)
+    out[0, row] = average if seen >= n - 1.0 else np.nan
+    if commit:
+        state[row, SEEN] = seen + 1.0
+        state[row, EMA] = average
 
 
 INDICATOR = Indicator(

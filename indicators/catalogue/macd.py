@@ -7,49 +7,39 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indicators.catalogue.ema import seeded_ema
-from indicators.jit import kernel
+from indicators.jit import each_row
 from indicators.ring import price
 from indicators.spec import SOURCE, Indicator, window
 
 if TYPE_CHECKING:
-    from indicators.types import Floats, Longs
+    from indicators.jit import Step
+    from indicators.types import Floats
 
 SEEN, FAST, SLOW, SIGNAL, WIDTH = range(5)
 
 
-@kernel
-def macd(
-    rows: Longs,
-    bars: Floats,
-    _time: Longs,
-    _lagged: Floats,
-    state: Floats,
-    params: Floats,
-    out: Floats,
-    commit: bool,
-) -> None:
+@each_row
+def macd(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -> None:
     """Three exponential averages; both averages of the source have their first value at the same bar."""
-    field, n_fast, n_slow, n_signal = int(params[0]), params[1], params[2], params[3]
-    for i in range(rows.shape[0]):
-        row = rows[i]
-        seen = state[row, SEEN]
-        value = price(bars, field, i)
-        late = seen - (n_slow - n_fast)
-        fast = seeded_ema(state[row, FAST], value, late, n_fast) if late >= 0.0 else 0.0
-        slow = seeded_ema(state[row, SLOW], value, seen, n_slow)
-        line, signal = np.nan, 0.0
-        lines = seen - (n_slow - 1.0)
-        if lines >= 0.0:
-            line = fast - slow
-            signal = seeded_ema(state[row, SIGNAL], line, lines, n_signal)
-        out[0, row] = line
-        out[1, row] = signal if lines >= n_signal - 1.0 else np.nan
-        out[2, row] = line - signal if lines >= n_signal - 1.0 else np.nan
-        if commit:
-            state[row, SEEN] = seen + 1.0
-            state[row, FAST] = fast
-            state[row, SLOW] = slow
-            state[row, SIGNAL] = signal
+    field, n_fast, n_slow, n_signal = int(now.params[0]), now.params[1], now.params[2], now.params[3]
+    seen = state[row, SEEN]
+    value = price(now.bars, field, i)
+    late = seen - (n_slow - n_fast)
+    fast = seeded_ema(state[row, FAST], value, late, n_fast) if late >= 0.0 else 0.0
+    slow = seeded_ema(state[row, SLOW], value, seen, n_slow)
+    line, signal = np.nan, 0.0
+    lines = seen - (n_slow - 1.0)
+    if lines >= 0.0:
+        line = fast - slow
+        signal = seeded_ema(state[row, SIGNAL], line, lines, n_signal)
+    out[0, row] = line
+    out[1, row] = signal if lines >= n_signal - 1.0 else np.nan
+    out[2, row] = line - signal if lines >= n_signal - 1.0 else np.nan
+    if commit:
+        state[row, SEEN] = seen + 1.0
+        state[row, FAST] = fast
+        state[row, SLOW] = slow
+        state[row, SIGNAL] = signal
 
 
 INDICATOR = Indicator(

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indicators.jit import kernel
+from indicators.jit import each_row
 from indicators.ring import VOLUME, typical
 from indicators.spec import Indicator, window
 from indicators.sums import shift
 
 if TYPE_CHECKING:
-    from indicators.types import Floats, Longs
+    from indicators.jit import Step
+    from indicators.types import Floats
 
 SEEN, LAST, IN, IN_REST, OUT, OUT_REST, STILL, PLACE, FLOWS = range(9)
 
@@ -20,43 +21,32 @@ ROUNDING = 1e-12
 """Means of the same prices in another order differ by less than this share, those of different ticks by more."""
 
 
-@kernel
-def mfi(
-    rows: Longs,
-    bars: Floats,
-    _time: Longs,
-    _lagged: Floats,
-    state: Floats,
-    params: Floats,
-    out: Floats,
-    commit: bool,
-) -> None:
+@each_row
+def mfi(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -> None:
     """Sums of the last n flows by sign; the flows themselves are kept, those out with a minus."""
-    n = int(params[0])
-    for i in range(rows.shape[0]):
-        row = rows[i]
-        seen = state[row, SEEN]
-        price, last = typical(bars, i), state[row, LAST]
-        flow = 0.0
-        if seen >= 1.0 and abs(price - last) > ROUNDING * price:
-            flow = price * bars[VOLUME, i] * (1.0 if price > last else -1.0)
-        slot = FLOWS + int(state[row, PLACE])
-        leaves = state[row, slot]
-        money_in, in_rest = shift(state[row, IN], state[row, IN_REST], max(flow, 0.0), max(leaves, 0.0))
-        money_out, out_rest = shift(state[row, OUT], state[row, OUT_REST], max(-flow, 0.0), max(-leaves, 0.0))
-        still = state[row, STILL] + 1.0 if flow == 0.0 else 0.0
-        moved = money_in + money_out
-        out[0, row] = 100.0 * money_in / moved if seen >= n and still < n and moved > 0.0 else np.nan
-        if commit:
-            state[row, SEEN] = seen + 1.0
-            state[row, LAST] = price
-            state[row, IN] = money_in
-            state[row, IN_REST] = in_rest
-            state[row, OUT] = money_out
-            state[row, OUT_REST] = out_rest
-            state[row, STILL] = still
-            state[row, slot] = flow
-            state[row, PLACE] = float((slot - FLOWS + 1) % n)
+    n = int(now.params[0])
+    seen = state[row, SEEN]
+    price, last = typical(now.bars, i), state[row, LAST]
+    flow = 0.0
+    if seen >= 1.0 and abs(price - last) > ROUNDING * price:
+        flow = price * now.bars[VOLUME, i] * (1.0 if price > last else -1.0)
+    slot = FLOWS + int(state[row, PLACE])
+    leaves = state[row, slot]
+    money_in, in_rest = shift(state[row, IN], state[row, IN_REST], max(flow, 0.0), max(leaves, 0.0))
+    money_out, out_rest = shift(state[row, OUT], state[row, OUT_REST], max(-flow, 0.0), max(-leaves, 0.0))
+    still = state[row, STILL] + 1.0 if flow == 0.0 else 0.0
+    moved = money_in + money_out
+    out[0, row] = 100.0 * money_in / moved if seen >= n and still < n and moved > 0.0 else np.nan
+    if commit:
+        state[row, SEEN] = seen + 1.0
+        state[row, LAST] = price
+        state[row, IN] = money_in
+        state[row, IN_REST] = in_rest
+        state[row, OUT] = money_out
+        state[row, OUT_REST] = out_rest
+        state[row, STILL] = still
+        state[row, slot] = flow
+        state[row, PLACE] = float((slot - FLOWS + 1) % n)
 
 
 INDICATOR = Indicator(

@@ -4,43 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from indicators.jit import kernel
+from indicators.jit import each_row
 from indicators.ring import CLOSE, VOLUME
 from indicators.spec import Indicator
 from indicators.sums import shift
 
 if TYPE_CHECKING:
-    from indicators.types import Floats, Longs
+    from indicators.jit import Step
+    from indicators.types import Floats
 
 SEEN, LAST, SUM, REST, WIDTH = range(5)
 
 
-@kernel
-def obv(
-    rows: Longs,
-    bars: Floats,
-    _time: Longs,
-    _lagged: Floats,
-    state: Floats,
-    _params: Floats,
-    out: Floats,
-    commit: bool,
-) -> None:
+@each_row
+def obv(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -> None:
     """A sum that never ends, in two doubles."""
-    for i in range(rows.shape[0]):
-        row = rows[i]
-        seen = state[row, SEEN]
-        close, last = bars[CLOSE, i], state[row, LAST]
-        rises = 1.0 if seen == 0.0 or close > last else 0.0
-        falls = 1.0 if seen > 0.0 and close < last else 0.0
-        signed = bars[VOLUME, i] * (rises - falls)
-        total, rest = shift(state[row, SUM], state[row, REST], signed, 0.0)
-        out[0, row] = total
-        if commit:
-            state[row, SEEN] = seen + 1.0
-            state[row, LAST] = close
-            state[row, SUM] = total
-            state[row, REST] = rest
+    seen = state[row, SEEN]
+    close, last = now.bars[CLOSE, i], state[row, LAST]
+    rises = 1.0 if seen == 0.0 or close > last else 0.0
+    falls = 1.0 if seen > 0.0 and close < last else 0.0
+    signed = now.bars[VOLUME, i] * (rises - falls)
+    total, rest = shift(state[row, SUM], state[row, REST], signed, 0.0)
+    out[0, row] = total
+    if commit:
+        state[row, SEEN] = seen + 1.0
+        state[row, LAST] = close
+        state[row, SUM] = total
+        state[row, REST] = rest
 
 
 INDICATOR = Indicator(

@@ -6,36 +6,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indicators.jit import kernel
+from indicators.jit import each_row
 from indicators.ring import price
 from indicators.spec import SOURCE, Indicator, window
 
 if TYPE_CHECKING:
-    from indicators.types import Floats, Longs
+    from indicators.jit import Step
+    from indicators.types import Floats
 
 SEEN, WIDTH = range(2)
 
 
-@kernel
-def roc(
-    rows: Longs,
-    bars: Floats,
-    _time: Longs,
-    lagged: Floats,
-    state: Floats,
-    params: Floats,
-    out: Floats,
-    commit: bool,
-) -> None:
+@each_row
+def roc(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -> None:
     """All it needs stands in the ring."""
-    field, n, back = int(params[0]), params[1], int(params[2])
-    for i in range(rows.shape[0]):
-        row = rows[i]
-        seen = state[row, SEEN]
-        before = lagged[back, i] if seen >= n else 0.0
-        out[0, row] = 100.0 * (price(bars, field, i) / before - 1.0) if before != 0.0 else np.nan
-        if commit:
-            state[row, SEEN] = seen + 1.0
+    field, n, back = int(now.params[0]), now.params[1], int(now.params[2])
+    seen = state[row, SEEN]
+    before = now.lagged[back, i] if seen >= n else 0.0
+    out[0, row] = 100.0 * (price(now.bars, field, i) / before - 1.0) if before != 0.0 else np.nan
+    if commit:
+        state[row, SEEN] = seen + 1.0
 
 
 INDICATOR = Indicator(

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indicators.jit import inlined, kernel
+from indicators.jit import each_row, inlined
 from indicators.ring import price
 from indicators.spec import SOURCE, Indicator, window
 
 if TYPE_CHECKING:
-    from indicators.types import Floats, Longs
+    from indicators.jit import Step
+    from indicators.types import Floats
 
 SEEN, LAST, GAIN, LOSS, WIDTH = range(5)
 
@@ -32,35 +33,24 @@ def wilder(before: float, value: float, seen: float, n: float) -> float:
     return total / n if seen + 1.0 == n else total
 
 
-@kernel
-def rsi(
-    rows: Longs,
-    bars: Floats,
-    _time: Longs,
-    _lagged: Floats,
-    state: Floats,
-    params: Floats,
-    out: Floats,
-    commit: bool,
-) -> None:
+@each_row
+def rsi(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -> None:
     """Two averages of Wilder's, one of rises, one of falls."""
-    field, n = int(params[0]), params[1]
-    for i in range(rows.shape[0]):
-        row = rows[i]
-        seen = state[row, SEEN]
-        value = price(bars, field, i)
-        gain, loss = 0.0, 0.0
-        if seen >= 1.0:
-            change = value - state[row, LAST]
-            gain = wilder(state[row, GAIN], max(change, 0.0), seen - 1.0, n)
-            loss = wilder(state[row, LOSS], max(-change, 0.0), seen - 1.0, n)
-        moved = gain + loss
-        out[0, row] = 100.0 * gain / moved if seen >= n and moved > 0.0 else np.nan
-        if commit:
-            state[row, SEEN] = seen + 1.0
-            state[row, LAST] = value
-            state[row, GAIN] = gain
-            state[row, LOSS] = loss
+    field, n = int(now.params[0]), now.params[1]
+    seen = state[row, SEEN]
+    value = price(now.bars, field, i)
+    gain, loss = 0.0, 0.0
+    if seen >= 1.0:
+        change = value - state[row, LAST]
+        gain = wilder(state[row, GAIN], max(change, 0.0), seen - 1.0, n)
+        loss = wilder(state[row, LOSS], max(-change, 0.0), seen - 1.0, n)
+    moved = gain + loss
+    out[0, row] = 100.0 * gain / moved if seen >= n and moved > 0.0 else np.nan
+    if commit:
+        state[row, SEEN] = seen + 1.0
+        state[row, LAST] = value
+        state[row, GAIN] = gain
+        state[row, LOSS] = loss
 
 
 INDICATOR = Indicator(

@@ -6,43 +6,33 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indicators.jit import kernel
+from indicators.jit import each_row
 from indicators.ring import VOLUME
 from indicators.spec import Indicator, window
 from indicators.sums import shift
 
 if TYPE_CHECKING:
-    from indicators.types import Floats, Longs
+    from indicators.jit import Step
+    from indicators.types import Floats
 
 SEEN, SUM, REST, IDLE, WIDTH = range(5)
 
 
-@kernel
-def rvol(
-    rows: Longs,
-    bars: Floats,
-    _time: Longs,
-    lagged: Floats,
-    state: Floats,
-    params: Floats,
-    out: Floats,
-    commit: bool,
-) -> None:
+@each_row
+def rvol(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -> None:
     """The mean is that of the bars before, so that a burst does not measure itself."""
-    n, back = params[0], int(params[1])
-    for i in range(rows.shape[0]):
-        row = rows[i]
-        seen = state[row, SEEN]
-        volume, before = bars[VOLUME, i], state[row, SUM]
-        known = seen >= n and state[row, IDLE] < n and before > 0.0
-        out[0, row] = volume / before * n if known else np.nan
-        if commit:
-            leaves = lagged[back, i] if seen >= n else 0.0
-            total, rest = shift(before, state[row, REST], volume, leaves)
-            state[row, SEEN] = seen + 1.0
-            state[row, SUM] = total
-            state[row, REST] = rest
-            state[row, IDLE] = state[row, IDLE] + 1.0 if volume == 0.0 else 0.0
+    n, back = now.params[0], int(now.params[1])
+    seen = state[row, SEEN]
+    volume, before = now.bars[VOLUME, i], state[row, SUM]
+    known = seen >= n and state[row, IDLE] < n and before > 0.0
+    out[0, row] = volume / before * n if known else np.nan
+    if commit:
+        leaves = now.lagged[back, i] if seen >= n else 0.0
+        total, rest = shift(before, state[row, REST], volume, leaves)
+        state[row, SEEN] = seen + 1.0
+        state[row, SUM] = total
+        state[row, REST] = rest
+        state[row, IDLE] = state[row, IDLE] + 1.0 if volume == 0.0 else 0.0
 
 
 INDICATOR = Indicator(

@@ -6,40 +6,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indicators.jit import kernel
+from indicators.jit import each_row
 from indicators.ring import price
 from indicators.spec import SOURCE, Indicator, window
 from indicators.sums import shift
 
 if TYPE_CHECKING:
-    from indicators.types import Floats, Longs
+    from indicators.jit import Step
+    from indicators.types import Floats
 
 SEEN, SUM, REST, WIDTH = range(4)
 
 
-@kernel
-def sma(
-    rows: Longs,
-    bars: Floats,
-    _time: Longs,
-    lagged: Floats,
-    state: Floats,
-    params: Floats,
-    out: Floats,
-    commit: bool,
-) -> None:
+@each_row
+def sma(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -> None:
     """Sum of the window in two doubles, divided by n."""
-    field, n, back = int(params[0]), params[1], int(params[2])
-    for i in range(rows.shape[0]):
-        row = rows[i]
-        seen = state[row, SEEN]
-        leaves = lagged[back, i] if seen >= n else 0.0
-        total, rest = shift(state[row, SUM], state[row, REST], price(bars, field, i), leaves)
-        out[0, row] = total / n if seen >= n - 1 else np.nan
-        if commit:
-            state[row, SEEN] = seen + 1.0
-            state[row, SUM] = total
-            state[row, REST] = rest
+    field, n, back = int(now.params[0]), now.params[1], int(now.params[2])
+    seen = state[row, SEEN]
+    leaves = now.lagged[back, i] if seen >= n else 0.0
+    total, rest = shift(state[row, SUM], state[row, REST], price(now.bars, field, i), leaves)
+    out[0, row] = total / n if seen >= n - 1 else np.nan
+    if commit:
+        state[row, SEEN] = seen + 1.0
+        state[row, SUM] = total
+        state[row, REST] = rest
 
 
 INDICATOR = Indicator(

@@ -7,50 +7,40 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indicators.extremes import roll_highest
-from indicators.jit import kernel
+from indicators.jit import each_row
 from indicators.ring import CLOSE, HIGH, LOW
 from indicators.smoothing import LONGEST, roll_mean
 from indicators.spec import Indicator, Parameter, window
 
 if TYPE_CHECKING:
-    from indicators.types import Floats, Longs
+    from indicators.jit import Step
+    from indicators.types import Floats
 
 SEEN, PLACE, TOP, BOTTOM, K_PLACE, D_PLACE, WINDOWS = range(7)
 
 
-@kernel
-def stochastic(
-    rows: Longs,
-    bars: Floats,
-    _time: Longs,
-    _lagged: Floats,
-    state: Floats,
-    params: Floats,
-    out: Floats,
-    commit: bool,
-) -> None:
+@each_row
+def stochastic(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -> None:
     """Two rolling extremes, and two rolling means one upon the other."""
-    n, smooth, d = int(params[0]), int(params[1]), int(params[2])
+    n, smooth, d = int(now.params[0]), int(now.params[1]), int(now.params[2])
     k_window = WINDOWS + 2 * n
     d_window = k_window + smooth
-    for i in range(rows.shape[0]):
-        row = rows[i]
-        seen, place = state[row, SEEN], int(state[row, PLACE])
-        upper = roll_highest(state, row, TOP, WINDOWS, 2, place, n, bars[HIGH, i], commit)
-        lower = -roll_highest(state, row, BOTTOM, WINDOWS + 1, 2, place, n, -bars[LOW, i], commit)
-        k, slow = np.nan, np.nan
-        raws = seen - (n - 1.0)
-        if raws >= 0.0:
-            raw = 100.0 * (bars[CLOSE, i] - lower) / (upper - lower) if upper > lower else np.nan
-            k = roll_mean(state, row, K_PLACE, k_window, smooth, raws, raw, commit)
-            smoothed = raws - (smooth - 1.0)
-            if smoothed >= 0.0:
-                slow = roll_mean(state, row, D_PLACE, d_window, d, smoothed, k, commit)
-        out[0, row] = k
-        out[1, row] = slow
-        if commit:
-            state[row, SEEN] = seen + 1.0
-            state[row, PLACE] = place + 1.0 if place < n - 1 else 0.0
+    seen, place = state[row, SEEN], int(state[row, PLACE])
+    upper = roll_highest(state, row, TOP, WINDOWS, 2, place, n, now.bars[HIGH, i], commit)
+    lower = -roll_highest(state, row, BOTTOM, WINDOWS + 1, 2, place, n, -now.bars[LOW, i], commit)
+    k, slow = np.nan, np.nan
+    raws = seen - (n - 1.0)
+    if raws >= 0.0:
+        raw = 100.0 * (now.bars[CLOSE, i] - lower) / (upper - lower) if upper > lower else np.nan
+        k = roll_mean(state, row, K_PLACE, k_window, smooth, raws, raw, commit)
+        smoothed = raws - (smooth - 1.0)
+        if smoothed >= 0.0:
+            slow = roll_mean(state, row, D_PLACE, d_window, d, smoothed, k, commit)
+    out[0, row] = k
+    out[1, row] = slow
+    if commit:
+        state[row, SEEN] = seen + 1.0
+        state[row, PLACE] = place + 1.0 if place < n - 1 else 0.0
 
 
 INDICATOR = Indicator(

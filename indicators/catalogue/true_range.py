@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indicators.jit import inlined, kernel
+from indicators.jit import each_row, inlined
 from indicators.ring import CLOSE, HIGH, LOW
 from indicators.spec import Indicator
 
 if TYPE_CHECKING:
-    from indicators.types import Floats, Longs
+    from indicators.jit import Step
+    from indicators.types import Floats
 
 SEEN, LAST, WIDTH = range(3)
 
@@ -22,25 +23,14 @@ def range_of(high: float, low: float, last: float) -> float:
     return max(high, last) - min(low, last)
 
 
-@kernel
-def true_range(
-    rows: Longs,
-    bars: Floats,
-    _time: Longs,
-    _lagged: Floats,
-    state: Floats,
-    _params: Floats,
-    out: Floats,
-    commit: bool,
-) -> None:
+@each_row
+def true_range(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -> None:
     """Needs nothing but the last close."""
-    for i in range(rows.shape[0]):
-        row = rows[i]
-        seen = state[row, SEEN]
-        out[0, row] = range_of(bars[HIGH, i], bars[LOW, i], state[row, LAST]) if seen >= 1.0 else np.nan
-        if commit:
-            state[row, SEEN] = seen + 1.0
-            state[row, LAST] = bars[CLOSE, i]
+    seen = state[row, SEEN]
+    out[0, row] = range_of(now.bars[HIGH, i], now.bars[LOW, i], state[row, LAST]) if seen >= 1.0 else np.nan
+    if commit:
+        state[row, SEEN] = seen + 1.0
+        state[row, LAST] = now.bars[CLOSE, i]
 
 
 INDICATOR = Indicator(

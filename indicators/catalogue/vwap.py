@@ -6,41 +6,31 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indicators.jit import kernel
+from indicators.jit import each_row
 from indicators.ring import SESSION, VOLUME, VWAP, price
 from indicators.spec import Indicator
 
 if TYPE_CHECKING:
-    from indicators.types import Floats, Longs
+    from indicators.jit import Step
+    from indicators.types import Floats
 
 SEEN, ANCHOR, MONEY, SHARES, WIDTH = range(5)
 
 
-@kernel
-def vwap(
-    rows: Longs,
-    bars: Floats,
-    time: Longs,
-    _lagged: Floats,
-    state: Floats,
-    _params: Floats,
-    out: Floats,
-    commit: bool,
-) -> None:
+@each_row
+def vwap(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -> None:
     """Two sums that start anew with every session: nothing leaves them, so nothing can drift."""
-    for i in range(rows.shape[0]):
-        row = rows[i]
-        seen = state[row, SEEN]
-        session = float(time[SESSION, i])
-        goes_on = seen >= 1.0 and state[row, ANCHOR] == session
-        shares = (state[row, SHARES] if goes_on else 0.0) + bars[VOLUME, i]
-        money = (state[row, MONEY] if goes_on else 0.0) + price(bars, VWAP, i) * bars[VOLUME, i]
-        out[0, row] = money / shares if shares > 0.0 else np.nan
-        if commit:
-            state[row, SEEN] = seen + 1.0
-            state[row, ANCHOR] = session
-            state[row, MONEY] = money
-            state[row, SHARES] = shares
+    seen = state[row, SEEN]
+    session = float(now.time[SESSION, i])
+    goes_on = seen >= 1.0 and state[row, ANCHOR] == session
+    shares = (state[row, SHARES] if goes_on else 0.0) + now.bars[VOLUME, i]
+    money = (state[row, MONEY] if goes_on else 0.0) + price(now.bars, VWAP, i) * now.bars[VOLUME, i]
+    out[0, row] = money / shares if shares > 0.0 else np.nan
+    if commit:
+        state[row, SEEN] = seen + 1.0
+        state[row, ANCHOR] = session
+        state[row, MONEY] = money
+        state[row, SHARES] = shares
 
 
 INDICATOR = Indicator(

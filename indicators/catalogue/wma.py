@@ -6,51 +6,41 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indicators.jit import kernel
+from indicators.jit import each_row
 from indicators.ring import price
 from indicators.spec import SOURCE, Indicator, window
 from indicators.sums import add_product, shift, two_sum
 
 if TYPE_CHECKING:
-    from indicators.types import Floats, Longs
+    from indicators.jit import Step
+    from indicators.types import Floats
 
 SEEN, SUM, REST, WEIGHTED, WEIGHTED_REST, WIDTH = range(6)
 
 
-@kernel
-def wma(
-    rows: Longs,
-    bars: Floats,
-    _time: Longs,
-    lagged: Floats,
-    state: Floats,
-    params: Floats,
-    out: Floats,
-    commit: bool,
-) -> None:
+@each_row
+def wma(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -> None:
     """Each bar, every value loses one unit of weight: the weighted sum loses the plain one."""
-    field, n, back = int(params[0]), params[1], int(params[2])
+    field, n, back = int(now.params[0]), now.params[1], int(now.params[2])
     weights = n * (n + 1.0) / 2.0
-    for i in range(rows.shape[0]):
-        row = rows[i]
-        seen = state[row, SEEN]
-        value = price(bars, field, i)
-        total, rest = state[row, SUM], state[row, REST]
-        weighted, weighted_rest = state[row, WEIGHTED], state[row, WEIGHTED_REST]
-        leaves = 0.0
-        if seen >= n:
-            leaves = lagged[back, i]
-            weighted, lost = two_sum(weighted, -total)
-            weighted_rest += lost - rest
-        weighted, weighted_rest = add_product(weighted, weighted_rest, min(seen + 1.0, n), value)
-        total, rest = shift(total, rest, value, leaves)
-        out[0, row] = weighted / weights if seen >= n - 1.0 else np.nan
-        if commit:
-            state[row, SEEN] = seen + 1.0
-            state[row, SUM] = total
-            state[row, REST] = rest
-            state[row, WEIGHTED] = weighted
-            state[row, WEIGHTED_REST] = weighted_rest
+    seen = state[row, SEEN]
+    value = price(now.bars, field, i)
+    total, rest = state[row, SUM], state[row, REST]
+    weighted, weighted_rest = state[row, WEIGHTED], state[row, WEIGHTED_REST]
+    leaves = 0.0
+    if seen >= n:
+        leaves = now.lagged[back, i]
+        weighted, lost = two_sum(weighted, -total)
+        weighted_rest += lost - rest
+    weighted, weighted_rest = add_product(weighted, weighted_rest, min(seen + 1.0, n), value)
+    total, rest = shift(total, rest, value, leaves)
+    out[0, row] = weighted / weights if seen >= n - 1.0 else np.nan
+    if commit:
+        state[row, SEEN] = seen + 1.0
+        state[row, SUM] = total
+        state[row, REST] = rest
+        state[row, WEIGHTED] = weighted
+        state[row, WEIGHTED_REST] = weighted_rest
 
 
 INDICATOR = Indicator(

@@ -6,40 +6,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indicators.jit import kernel
+from indicators.jit import each_row
 from indicators.moments import COLUMNS, roll_moments
 from indicators.ring import price
 from indicators.spec import SOURCE, Indicator, window
 
 if TYPE_CHECKING:
-    from indicators.types import Floats, Longs
+    from indicators.jit import Step
+    from indicators.types import Floats
 
 SEEN, MOMENTS = range(2)
 WIDTH = MOMENTS + COLUMNS
 
 
-@kernel
-def zscore(
-    rows: Longs,
-    bars: Floats,
-    _time: Longs,
-    lagged: Floats,
-    state: Floats,
-    params: Floats,
-    out: Floats,
-    commit: bool,
-) -> None:
+@each_row
+def zscore(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -> None:
     """Distance from the rolling mean in rolling deviations."""
-    field, n, back = int(params[0]), params[1], int(params[2])
-    for i in range(rows.shape[0]):
-        row = rows[i]
-        seen = state[row, SEEN]
-        value = price(bars, field, i)
-        leaves = lagged[back, i] if seen >= n else 0.0
-        mean, variance = roll_moments(state, row, MOMENTS, n, value, leaves, commit)
-        out[0, row] = (value - mean) / np.sqrt(variance) if seen >= n - 1.0 and variance > 0.0 else np.nan
-        if commit:
-            state[row, SEEN] = seen + 1.0
+    field, n, back = int(now.params[0]), now.params[1], int(now.params[2])
+    seen = state[row, SEEN]
+    value = price(now.bars, field, i)
+    leaves = now.lagged[back, i] if seen >= n else 0.0
+    mean, variance = roll_moments(state, row, MOMENTS, n, value, leaves, commit)
+    out[0, row] = (value - mean) / np.sqrt(variance) if seen >= n - 1.0 and variance > 0.0 else np.nan
+    if commit:
+        state[row, SEEN] = seen + 1.0
 
 
 INDICATOR = Indicator(

@@ -52,7 +52,7 @@ def test_the_pre_market_has_an_anchor_of_its_own_and_after_hours_go_on_with_the_
     monday = [OPEN - HOUR, OPEN, OPEN + 8 * HOUR]
     tuesday = [moment + DAY for moment in (OPEN - HOUR, OPEN, OPEN + 5 * HOUR)]
     anchors = week.anchor(np.array(monday + tuesday)).tolist()
-    assert anchors == [0, 1, 1, 2, 3, 3]
+    assert anchors == [begins + day for day in (0, DAY) for begins in (OPEN - 330 * MINUTE, OPEN, OPEN)]
     assert week.anchor(OPEN + 12 * HOUR) == NO_DAY
 
 
@@ -65,7 +65,7 @@ def test_one_moment_is_answered_like_an_array_of_one(week: SessionTable) -> None
     assert int(week.phase(OPEN)) == Phase.REGULAR
     assert bool(week.is_regular(OPEN))
     assert float(week.minutes_since_open(OPEN + MINUTE)) == 1.0
-    assert int(week.anchor(OPEN)) == 1
+    assert int(week.anchor(OPEN)) == OPEN
     assert int(week.day(OPEN)) == 0
 
 
