@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from indicators.jit import KernelFunction
+    from indicators.naive import Series
 
 Argument = int | float | str
 Reads = tuple[tuple[str, int], ...]
@@ -89,7 +90,8 @@ class Indicator:
         inputs: fields of a bar that it uses; "source" for the field chosen by its first argument.
         parameters: in order.
         outputs: names of its values, the first being the one meant when none is named.
-        kernel: see `indicators.jit.KernelFunction`.
+        kernel: see `indicators.jit.each_row`.
+        twin: the same, slow and obvious: takes the `Bars` of one symbol and the arguments; a series an output.
         width: columns of state.
         warmup: for each output the number of bars until it has a value.
         reads: values of the past that the kernel is handed: field, and how many bars back.
@@ -97,6 +99,8 @@ class Indicator:
         undefined: when an output is NaN after warm-up; empty if never.
         differences: where it deliberately differs from TA-Lib; empty if nowhere.
         cost: per bar.
+        brief: arguments that warm up within some ten bars, by which its laws are tried beside the usual ones; where
+            left out every number is 5.
     """
 
     name: str
@@ -106,6 +110,7 @@ class Indicator:
     parameters: tuple[Parameter, ...]
     outputs: tuple[str, ...]
     kernel: KernelFunction
+    twin: Callable[..., list[Series]]
     width: Callable[..., int]
     warmup: Callable[..., tuple[int, ...]]
     reads: Callable[..., Reads] = _nothing_read
@@ -113,6 +118,7 @@ class Indicator:
     undefined: str = ""
     differences: str = ""
     cost: str = "O(1)"
+    brief: tuple[Argument, ...] = ()
 
 
 @dataclass(frozen=True)

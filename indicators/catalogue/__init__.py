@@ -1,7 +1,6 @@
-"""Every indicator there is: one file each, holding its kernel and what is known of it as `INDICATOR`.
+"""Every indicator there is: one file each, with its recurrence, its slow twin, and what is known of it, `INDICATOR`.
 
-Adding one is adding a file here and its slow twin in ``tests/naive.py``; the laws of
-``tests/indicators/test_laws.py`` apply by themselves.
+Adding one is adding a file here; the laws of ``tests/indicators/test_laws.py`` apply by themselves.
 """
 
 from __future__ import annotations

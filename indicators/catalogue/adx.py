@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from indicators.catalogue.true_range import range_of
+from indicators.catalogue.true_range import twin as true_range_twin
 from indicators.jit import each_row, inlined
+from indicators.naive import NAN, divided
 from indicators.ring import CLOSE, HIGH, LOW
 from indicators.spec import Indicator, window
 
 if TYPE_CHECKING:
     from indicators.jit import Step
+    from indicators.naive import Bars, Series
     from indicators.types import Floats
 
 SEEN, LAST_HIGH, LAST_LOW, LAST_CLOSE, PLUS, MINUS, RANGE, ADX, WIDTH = range(9)
@@ -71,6 +75,30 @@ def adx(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -
         state[row, ADX] = average
 
 
+def twin(bars: Bars, n: int) -> list[Series]:
+    size = len(bars.close)
+    result = [[NAN] * size for _ in range(3)]
+    ranges = true_range_twin(bars)[0]
+    plus = minus = spread = average = 0.0
+    for t in range(1, size):
+        up, down = float(bars.high[t] - bars.high[t - 1]), float(bars.low[t - 1] - bars.low[t])
+        leak = 1 - 1 / n if t >= n else 1.0
+        plus = plus * leak + (up if up > max(down, 0.0) else 0.0)
+        minus = minus * leak + (down if down > max(up, 0.0) else 0.0)
+        spread = spread * leak + ranges[t]
+        if t < n:
+            continue
+        result[1][t], result[2][t] = divided(100 * plus, spread), divided(100 * minus, spread)
+        index = divided(100 * abs(plus - minus), plus + minus)
+        if t < 2 * n:
+            average += (0.0 if math.isnan(index) else index) / n
+        elif not math.isnan(index):
+            average += (index - average) / n
+        if t >= 2 * n - 1:
+            result[0][t] = average
+    return result
+
+
 INDICATOR = Indicator(
     name="adx",
     title="Average directional index, with both directional indicators",
@@ -82,6 +110,7 @@ INDICATOR = Indicator(
     parameters=(window(14, low=2),),
     outputs=("adx", "plus_di", "minus_di"),
     kernel=adx,
+    twin=twin,
     width=lambda _n: WIDTH,
     warmup=lambda n: (2 * n, n + 1, n + 1),
     undefined="plus_di and minus_di where price has not moved since the first bar",

@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indicators.catalogue.rsi import wilder
+from indicators.averages import wilder
 from indicators.catalogue.true_range import range_of
+from indicators.catalogue.true_range import twin as true_range_twin
 from indicators.jit import each_row
+from indicators.naive import smoothed
 from indicators.ring import CLOSE, HIGH, LOW
 from indicators.spec import Indicator, window
 
 if TYPE_CHECKING:
     from indicators.jit import Step
+    from indicators.naive import Bars, Series
     from indicators.types import Floats
 
 SEEN, LAST, ATR, WIDTH = range(4)
@@ -35,6 +38,10 @@ def atr(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -
         state[row, ATR] = average
 
 
+def twin(bars: Bars, n: int) -> list[Series]:
+    return [smoothed(true_range_twin(bars)[0], n, 1 / n)]
+
+
 INDICATOR = Indicator(
     name="atr",
     title="Average true range",
@@ -43,6 +50,7 @@ INDICATOR = Indicator(
     parameters=(window(14),),
     outputs=("atr",),
     kernel=atr,
+    twin=twin,
     width=lambda _n: WIDTH,
     warmup=lambda n: (n + 1,),
 )

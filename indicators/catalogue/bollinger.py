@@ -8,11 +8,13 @@ import numpy as np
 
 from indicators.jit import each_row
 from indicators.moments import COLUMNS, roll_moments
+from indicators.naive import deviation, divided, mean, windows
 from indicators.ring import price
 from indicators.spec import SOURCE, Indicator, Parameter, window
 
 if TYPE_CHECKING:
     from indicators.jit import Step
+    from indicators.naive import Bars, Series
     from indicators.types import Floats
 
 SEEN, MOMENTS = range(2)
@@ -40,6 +42,16 @@ def bollinger(i: int, row: int, now: Step, state: Floats, out: Floats, commit: b
     out[4, row] = 2.0 * half / mean if mean != 0.0 else np.nan
 
 
+def twin(bars: Bars, source: str, n: int, k: float) -> list[Series]:
+    values = bars.series(source)
+    middle, spread = windows(values, n, mean), windows(values, n, deviation)
+    upper = [m + k * s for m, s in zip(middle, spread, strict=True)]
+    lower = [m - k * s for m, s in zip(middle, spread, strict=True)]
+    percent_b = [divided(x - m + k * s, 2 * k * s) for x, m, s in zip(values, middle, spread, strict=True)]
+    width = [divided(2 * k * s, m) for m, s in zip(middle, spread, strict=True)]
+    return [upper, middle, lower, percent_b, width]
+
+
 INDICATOR = Indicator(
     name="bollinger",
     title="Bollinger bands",
@@ -49,8 +61,10 @@ INDICATOR = Indicator(
     parameters=(SOURCE, window(20, low=2), Parameter("k", 2.0, 0.01, 100)),
     outputs=("upper", "middle", "lower", "percent_b", "width"),
     kernel=bollinger,
+    twin=twin,
     width=lambda _source, _n, _k: WIDTH,
     warmup=lambda _source, n, _k: (n,) * 5,
     reads=lambda source, n, _k: ((source, n),),
     undefined="percent_b where all n values are equal; width where their mean is 0",
+    brief=(5, 2.0),
 )

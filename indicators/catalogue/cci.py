@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indicators.jit import each_row, inlined
+from indicators.naive import NAN, divided, mean, windows
 from indicators.ring import typical
 from indicators.spec import Indicator, window
 from indicators.sums import shift
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from indicators.jit import Step
+    from indicators.naive import Bars, Series
     from indicators.types import Floats
 
 SEEN, PLACE, SUM, REST, LAST, RUN, WINDOW = range(7)
@@ -56,6 +60,16 @@ def cci(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -
         state[row, RUN] = run
 
 
+def twin(bars: Bars, n: int) -> list[Series]:
+    def index(values: Sequence[float]) -> float:
+        if min(values) == max(values):
+            return NAN
+        middle = mean(values)
+        return divided(values[-1] - middle, 0.015 * mean([abs(x - middle) for x in values]))
+
+    return [windows([float(x) for x in bars.typical], n, index)]
+
+
 INDICATOR = Indicator(
     name="cci",
     title="Commodity channel index",
@@ -64,6 +78,7 @@ INDICATOR = Indicator(
     parameters=(window(20, low=2),),
     outputs=("cci",),
     kernel=cci,
+    twin=twin,
     width=lambda n: WINDOW + n,
     warmup=lambda n: (n,),
     undefined="all n typical prices are equal",

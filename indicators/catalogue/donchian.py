@@ -8,11 +8,13 @@ import numpy as np
 
 from indicators.extremes import roll_highest
 from indicators.jit import each_row
+from indicators.naive import windows
 from indicators.ring import HIGH, LOW
 from indicators.spec import Indicator, window
 
 if TYPE_CHECKING:
     from indicators.jit import Step
+    from indicators.naive import Bars, Series
     from indicators.types import Floats
 
 SEEN, PLACE, TOP, BOTTOM, ENDS = range(5)
@@ -34,6 +36,11 @@ def donchian(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bo
         state[row, PLACE] = place + 1.0 if place < n - 1 else 0.0
 
 
+def twin(bars: Bars, n: int) -> list[Series]:
+    upper, lower = windows(bars.series("high"), n, max), windows(bars.series("low"), n, min)
+    return [upper, [(a + b) / 2 for a, b in zip(upper, lower, strict=True)], lower]
+
+
 INDICATOR = Indicator(
     name="donchian",
     title="Donchian channel",
@@ -42,6 +49,7 @@ INDICATOR = Indicator(
     parameters=(window(20),),
     outputs=("upper", "middle", "lower"),
     kernel=donchian,
+    twin=twin,
     width=lambda n: ENDS + 2 * n,
     warmup=lambda n: (n,) * 3,
     cost="O(1) amortised: a loop over n every n bars",

@@ -6,31 +6,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indicators.jit import each_row, inlined
+from indicators.averages import seeded_ema
+from indicators.jit import each_row
+from indicators.naive import smoothed
 from indicators.ring import price
 from indicators.spec import SOURCE, Indicator, window
 
 if TYPE_CHECKING:
     from indicators.jit import Step
+    from indicators.naive import Bars, Series
     from indicators.types import Floats
 
 SEEN, EMA, WIDTH = range(3)
-
-
-@inlined
-def seeded_ema(before: float, value: float, seen: float, n: float) -> float:
-    """The next state of an average: the sum of values until n were seen, the average from then on.
-
-    Args:
-        before: its last state, 0 at first.
-        value: the new value.
-        seen: values before it.
-        n: length: the weight of a new value is 2 / (n + 1).
-    """
-    if seen >= n:
-        return before + (value - before) * (2.0 / (n + 1.0))
-    total = before + value
-    return total / n if seen + 1.0 == n else total
 
 
 @each_row
@@ -45,6 +32,10 @@ def ema(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -
         state[row, EMA] = average
 
 
+def twin(bars: Bars, source: str, n: int) -> list[Series]:
+    return [smoothed(bars.series(source), n, 2 / (n + 1))]
+
+
 INDICATOR = Indicator(
     name="ema",
     title="Exponential moving average",
@@ -53,6 +44,7 @@ INDICATOR = Indicator(
     parameters=(SOURCE, window(20)),
     outputs=("ema",),
     kernel=ema,
+    twin=twin,
     width=lambda _source, _n: WIDTH,
     warmup=lambda _source, n: (n,),
 )

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indicators.catalogue.ema import seeded_ema
+from indicators.averages import seeded_ema
 from indicators.jit import each_row
+from indicators.naive import NAN, smoothed
 from indicators.ring import price
 from indicators.spec import SOURCE, Indicator, window
 
 if TYPE_CHECKING:
     from indicators.jit import Step
+    from indicators.naive import Bars, Series
     from indicators.types import Floats
 
 SEEN, FAST, SLOW, SIGNAL, WIDTH = range(5)
@@ -42,6 +44,15 @@ def macd(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) 
         state[row, SIGNAL] = signal
 
 
+def twin(bars: Bars, source: str, fast: int, slow: int, signal: int) -> list[Series]:
+    values = bars.series(source)
+    late = [NAN] * (slow - fast) + values[slow - fast :]
+    quick, lazy = smoothed(late, fast, 2 / (fast + 1)), smoothed(values, slow, 2 / (slow + 1))
+    line = [a - b for a, b in zip(quick, lazy, strict=True)]
+    trigger = smoothed(line, signal, 2 / (signal + 1))
+    return [line, trigger, [a - b for a, b in zip(line, trigger, strict=True)]]
+
+
 INDICATOR = Indicator(
     name="macd",
     title="Moving average convergence/divergence",
@@ -51,10 +62,12 @@ INDICATOR = Indicator(
     parameters=(SOURCE, window(12, "fast"), window(26, "slow"), window(9, "signal")),
     outputs=("macd", "signal", "histogram"),
     kernel=macd,
+    twin=twin,
     width=lambda _source, _fast, _slow, _signal: WIDTH,
     warmup=lambda _source, _fast, slow, signal: (slow, slow + signal - 1, slow + signal - 1),
     problem=lambda _source, fast, slow, _signal: (
         None if fast < slow else f"fast ({fast}) must be shorter than slow ({slow})"
     ),
     differences="the line itself has a value as soon as it is known; TA-Lib holds it back until the signal has one",
+    brief=(3, 5, 3),
 )

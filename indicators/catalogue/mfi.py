@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from indicators.jit import each_row
+from indicators.naive import NAN, divided, windows
 from indicators.ring import VOLUME, typical
 from indicators.spec import Indicator, window
 from indicators.sums import shift
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from indicators.jit import Step
+    from indicators.naive import Bars, Series
     from indicators.types import Floats
 
 SEEN, LAST, IN, IN_REST, OUT, OUT_REST, STILL, PLACE, FLOWS = range(9)
@@ -49,6 +54,19 @@ def mfi(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -
         state[row, PLACE] = float((slot - FLOWS + 1) % n)
 
 
+def twin(bars: Bars, n: int) -> list[Series]:
+    price = bars.typical
+    change = np.diff(price, prepend=price[:1])
+    sign = np.where(np.abs(change) < 1e-9, 0.0, np.sign(change))  # 1.01 + 1.02 is not quite 1.00 + 1.03
+    flow = [float(x) for x in sign * price * bars.volume]
+
+    def index(flows: Sequence[float]) -> float:
+        inside, outside = math.fsum(x for x in flows if x > 0), math.fsum(-x for x in flows if x < 0)
+        return divided(100 * inside, inside + outside)
+
+    return [[NAN, *windows(flow[1:], n, index)][: len(flow)]]
+
+
 INDICATOR = Indicator(
     name="mfi",
     title="Money flow index",
@@ -58,6 +76,7 @@ INDICATOR = Indicator(
     parameters=(window(14),),
     outputs=("mfi",),
     kernel=mfi,
+    twin=twin,
     width=lambda n: FLOWS + n,
     warmup=lambda n: (n + 1,),
     undefined="no money flowed in n bars",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from indicators.jit import each_row
 from indicators.ring import CLOSE, VOLUME
@@ -11,6 +14,7 @@ from indicators.sums import shift
 
 if TYPE_CHECKING:
     from indicators.jit import Step
+    from indicators.naive import Bars, Series
     from indicators.types import Floats
 
 SEEN, LAST, SUM, REST, WIDTH = range(5)
@@ -33,6 +37,11 @@ def obv(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -
         state[row, REST] = rest
 
 
+def twin(bars: Bars) -> list[Series]:
+    change = np.sign(np.diff(bars.close, prepend=-math.inf))
+    return [[math.fsum((change * bars.volume)[: t + 1]) for t in range(len(change))]]
+
+
 INDICATOR = Indicator(
     name="obv",
     title="On-balance volume",
@@ -42,6 +51,7 @@ INDICATOR = Indicator(
     parameters=(),
     outputs=("obv",),
     kernel=obv,
+    twin=twin,
     width=lambda: WIDTH,
     warmup=lambda: (1,),
 )

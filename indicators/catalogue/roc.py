@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indicators.jit import each_row
+from indicators.naive import NAN, divided
 from indicators.ring import price
 from indicators.spec import SOURCE, Indicator, window
 
 if TYPE_CHECKING:
     from indicators.jit import Step
+    from indicators.naive import Bars, Series
     from indicators.types import Floats
 
 SEEN, WIDTH = range(2)
@@ -28,6 +30,11 @@ def roc(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -
         state[row, SEEN] = seen + 1.0
 
 
+def twin(bars: Bars, source: str, n: int) -> list[Series]:
+    values = bars.series(source)
+    return [[NAN] * min(n, len(values)) + [divided(100 * (b - a), a) for a, b in zip(values, values[n:], strict=False)]]
+
+
 INDICATOR = Indicator(
     name="roc",
     title="Rate of change",
@@ -36,6 +43,7 @@ INDICATOR = Indicator(
     parameters=(SOURCE, window(10)),
     outputs=("roc",),
     kernel=roc,
+    twin=twin,
     width=lambda _source, _n: WIDTH,
     warmup=lambda _source, n: (n + 1,),
     reads=lambda source, n: ((source, n),),

@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from indicators.jit import each_row, inlined
+from indicators.averages import wilder
+from indicators.jit import each_row
+from indicators.naive import NAN, divided, smoothed
 from indicators.ring import price
 from indicators.spec import SOURCE, Indicator, window
 
 if TYPE_CHECKING:
     from indicators.jit import Step
+    from indicators.naive import Bars, Series
     from indicators.types import Floats
 
 SEEN, LAST, GAIN, LOSS, WIDTH = range(5)
-
-
-@inlined
-def wilder(before: float, value: float, seen: float, n: float) -> float:
-    """The next state of Wilder's average: the sum of values until n were seen, the average from then on.
-
-    Args:
-        before: its last state, 0 at first.
-        value: the new value.
-        seen: values before it.
-        n: length: the weight of a new value is 1 / n.
-    """
-    if seen >= n:
-        return (before * (n - 1.0) + value) / n
-    total = before + value
-    return total / n if seen + 1.0 == n else total
 
 
 @each_row
@@ -53,6 +42,14 @@ def rsi(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -
         state[row, LOSS] = loss
 
 
+def twin(bars: Bars, source: str, n: int) -> list[Series]:
+    values = bars.series(source)
+    changes = [NAN, *(b - a for a, b in pairwise(values))]
+    rises = smoothed([x if math.isnan(x) else max(x, 0.0) for x in changes], n, 1 / n)
+    falls = smoothed([x if math.isnan(x) else max(-x, 0.0) for x in changes], n, 1 / n)
+    return [[divided(100 * g, g + l) for g, l in zip(rises, falls, strict=True)]]
+
+
 INDICATOR = Indicator(
     name="rsi",
     title="Relative strength index",
@@ -62,6 +59,7 @@ INDICATOR = Indicator(
     parameters=(SOURCE, window(14)),
     outputs=("rsi",),
     kernel=rsi,
+    twin=twin,
     width=lambda _source, _n: WIDTH,
     warmup=lambda _source, n: (n + 1,),
     undefined="no change since the first bar",

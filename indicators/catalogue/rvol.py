@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indicators.jit import each_row
+from indicators.naive import NAN, divided, mean
 from indicators.ring import VOLUME
 from indicators.spec import Indicator, window
 from indicators.sums import shift
 
 if TYPE_CHECKING:
     from indicators.jit import Step
+    from indicators.naive import Bars, Series
     from indicators.types import Floats
 
 SEEN, SUM, REST, IDLE, WIDTH = range(5)
@@ -35,6 +37,11 @@ def rvol(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) 
         state[row, IDLE] = state[row, IDLE] + 1.0 if volume == 0.0 else 0.0
 
 
+def twin(bars: Bars, n: int) -> list[Series]:
+    volume = bars.series("volume")
+    return [[divided(volume[t], mean(volume[t - n : t])) if t >= n else NAN for t in range(len(volume))]]
+
+
 INDICATOR = Indicator(
     name="rvol",
     title="Relative volume",
@@ -43,6 +50,7 @@ INDICATOR = Indicator(
     parameters=(window(20),),
     outputs=("rvol",),
     kernel=rvol,
+    twin=twin,
     width=lambda _n: WIDTH,
     warmup=lambda n: (n + 1,),
     reads=lambda n: (("volume", n),),

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indicators.jit import each_row
+from indicators.naive import mean, windows
 from indicators.ring import price
 from indicators.spec import SOURCE, Indicator, window
 from indicators.sums import shift
 
 if TYPE_CHECKING:
     from indicators.jit import Step
+    from indicators.naive import Bars, Series
     from indicators.types import Floats
 
 SEEN, SUM, REST, WIDTH = range(4)
@@ -32,6 +34,10 @@ def sma(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -
         state[row, REST] = rest
 
 
+def twin(bars: Bars, source: str, n: int) -> list[Series]:
+    return [windows(bars.series(source), n, mean)]
+
+
 INDICATOR = Indicator(
     name="sma",
     title="Simple moving average",
@@ -40,6 +46,7 @@ INDICATOR = Indicator(
     parameters=(SOURCE, window(20)),
     outputs=("sma",),
     kernel=sma,
+    twin=twin,
     width=lambda _source, _n: WIDTH,
     warmup=lambda _source, n: (n,),
     reads=lambda source, n: ((source, n),),

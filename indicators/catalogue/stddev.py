@@ -8,11 +8,13 @@ import numpy as np
 
 from indicators.jit import each_row
 from indicators.moments import COLUMNS, roll_moments
+from indicators.naive import deviation, windows
 from indicators.ring import price
 from indicators.spec import SOURCE, Indicator, window
 
 if TYPE_CHECKING:
     from indicators.jit import Step
+    from indicators.naive import Bars, Series
     from indicators.types import Floats
 
 SEEN, MOMENTS = range(2)
@@ -31,6 +33,10 @@ def stddev(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool
         state[row, SEEN] = seen + 1.0
 
 
+def twin(bars: Bars, source: str, n: int) -> list[Series]:
+    return [windows(bars.series(source), n, deviation)]
+
+
 INDICATOR = Indicator(
     name="stddev",
     title="Standard deviation",
@@ -39,6 +45,7 @@ INDICATOR = Indicator(
     parameters=(SOURCE, window(20, low=2)),
     outputs=("stddev",),
     kernel=stddev,
+    twin=twin,
     width=lambda _source, _n: WIDTH,
     warmup=lambda _source, n: (n,),
     reads=lambda source, n: ((source, n),),

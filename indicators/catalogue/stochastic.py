@@ -8,12 +8,14 @@ import numpy as np
 
 from indicators.extremes import roll_highest
 from indicators.jit import each_row
+from indicators.naive import divided, mean, windows
 from indicators.ring import CLOSE, HIGH, LOW
 from indicators.smoothing import LONGEST, roll_mean
 from indicators.spec import Indicator, Parameter, window
 
 if TYPE_CHECKING:
     from indicators.jit import Step
+    from indicators.naive import Bars, Series
     from indicators.types import Floats
 
 SEEN, PLACE, TOP, BOTTOM, K_PLACE, D_PLACE, WINDOWS = range(7)
@@ -43,6 +45,13 @@ def stochastic(i: int, row: int, now: Step, state: Floats, out: Floats, commit: 
         state[row, PLACE] = place + 1.0 if place < n - 1 else 0.0
 
 
+def twin(bars: Bars, n: int, smooth: int, d: int) -> list[Series]:
+    highest, lowest = windows(bars.series("high"), n, max), windows(bars.series("low"), n, min)
+    raw = [divided(100 * (c - l), h - l) for c, h, l in zip(bars.close, highest, lowest, strict=True)]
+    k = windows(raw, smooth, mean)
+    return [k, windows(k, d, mean)]
+
+
 INDICATOR = Indicator(
     name="stochastic",
     title="Stochastic oscillator",
@@ -52,10 +61,12 @@ INDICATOR = Indicator(
     parameters=(window(14), Parameter("smooth", 3, 1, LONGEST), Parameter("d", 3, 1, LONGEST)),
     outputs=("k", "d"),
     kernel=stochastic,
+    twin=twin,
     width=lambda n, smooth, d: WINDOWS + 2 * n + smooth + d,
     warmup=lambda n, smooth, d: (n + smooth - 1, n + smooth + d - 2),
     undefined="a raw value that enters the mean had highest high = lowest low",
     differences="NaN where the range is 0, TA-Lib says 0; k has a value as soon as it is known, TA-Lib "
     "holds it back until d has one",
     cost="O(1) amortised: a loop over n every n bars",
+    brief=(5, 2, 3),
 )

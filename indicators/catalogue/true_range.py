@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from indicators.jit import each_row, inlined
+from indicators.naive import NAN
 from indicators.ring import CLOSE, HIGH, LOW
 from indicators.spec import Indicator
 
 if TYPE_CHECKING:
     from indicators.jit import Step
+    from indicators.naive import Bars, Series
     from indicators.types import Floats
 
 SEEN, LAST, WIDTH = range(3)
@@ -33,6 +36,12 @@ def true_range(i: int, row: int, now: Step, state: Floats, out: Floats, commit: 
         state[row, LAST] = now.bars[CLOSE, i]
 
 
+def twin(bars: Bars) -> list[Series]:
+    rows = list(zip(bars.high, bars.low, bars.close, strict=True))
+    steps = pairwise(rows)
+    return [[NAN, *(float(max(h, last) - min(l, last)) for (_, _, last), (h, l, _) in steps)][: len(rows)]]
+
+
 INDICATOR = Indicator(
     name="true_range",
     title="True range",
@@ -41,6 +50,7 @@ INDICATOR = Indicator(
     parameters=(),
     outputs=("true_range",),
     kernel=true_range,
+    twin=twin,
     width=lambda: WIDTH,
     warmup=lambda: (2,),
 )

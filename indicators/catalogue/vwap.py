@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from indicators.jit import each_row
+from indicators.naive import divided
 from indicators.ring import SESSION, VOLUME, VWAP, price
 from indicators.spec import Indicator
 
 if TYPE_CHECKING:
     from indicators.jit import Step
+    from indicators.naive import Bars, Series
     from indicators.types import Floats
 
 SEEN, ANCHOR, MONEY, SHARES, WIDTH = range(5)
@@ -33,6 +36,15 @@ def vwap(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) 
         state[row, SHARES] = shares
 
 
+def twin(bars: Bars) -> list[Series]:
+    def at(t: int) -> float:
+        since = max(s for s in range(t + 1) if s == 0 or bars.session[s] != bars.session[s - 1])
+        money, shares = bars.price[since : t + 1] * bars.volume[since : t + 1], bars.volume[since : t + 1]
+        return divided(math.fsum(money), math.fsum(shares))
+
+    return [[at(t) for t in range(len(bars.close))]]
+
+
 INDICATOR = Indicator(
     name="vwap",
     title="Session's volume-weighted average price",
@@ -42,6 +54,7 @@ INDICATOR = Indicator(
     parameters=(),
     outputs=("vwap",),
     kernel=vwap,
+    twin=twin,
     width=lambda: WIDTH,
     warmup=lambda: (1,),
     undefined="no share traded yet in this session",

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from indicators.jit import each_row
+from indicators.naive import windows
 from indicators.ring import price
 from indicators.spec import SOURCE, Indicator, window
 from indicators.sums import add_product, shift, two_sum
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from indicators.jit import Step
+    from indicators.naive import Bars, Series
     from indicators.types import Floats
 
 SEEN, SUM, REST, WEIGHTED, WEIGHTED_REST, WIDTH = range(6)
@@ -43,6 +48,13 @@ def wma(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -
         state[row, WEIGHTED_REST] = weighted_rest
 
 
+def twin(bars: Bars, source: str, n: int) -> list[Series]:
+    def weighted(values: Sequence[float]) -> float:
+        return math.fsum(w * x for w, x in enumerate(values, 1)) / (n * (n + 1) / 2)
+
+    return [windows(bars.series(source), n, weighted)]
+
+
 INDICATOR = Indicator(
     name="wma",
     title="Weighted moving average",
@@ -51,6 +63,7 @@ INDICATOR = Indicator(
     parameters=(SOURCE, window(20)),
     outputs=("wma",),
     kernel=wma,
+    twin=twin,
     width=lambda _source, _n: WIDTH,
     warmup=lambda _source, n: (n,),
     reads=lambda source, n: ((source, n),),

@@ -8,11 +8,15 @@ import numpy as np
 
 from indicators.jit import each_row
 from indicators.moments import COLUMNS, roll_moments
+from indicators.naive import deviation, divided, mean, windows
 from indicators.ring import price
 from indicators.spec import SOURCE, Indicator, window
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from indicators.jit import Step
+    from indicators.naive import Bars, Series
     from indicators.types import Floats
 
 SEEN, MOMENTS = range(2)
@@ -32,6 +36,13 @@ def zscore(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool
         state[row, SEEN] = seen + 1.0
 
 
+def twin(bars: Bars, source: str, n: int) -> list[Series]:
+    def score(values: Sequence[float]) -> float:
+        return divided(values[-1] - mean(values), deviation(values))
+
+    return [windows(bars.series(source), n, score)]
+
+
 INDICATOR = Indicator(
     name="zscore",
     title="Z-score",
@@ -40,6 +51,7 @@ INDICATOR = Indicator(
     parameters=(SOURCE, window(20, low=2)),
     outputs=("zscore",),
     kernel=zscore,
+    twin=twin,
     width=lambda _source, _n: WIDTH,
     warmup=lambda _source, n: (n,),
     reads=lambda source, n: ((source, n),),

@@ -7,7 +7,7 @@ import pytest
 
 from indicators import CATALOGUE, Frame
 from indicators.errors import LookbackError, RowError, StateError
-from tests.indicators.feeds import block, feed, make_bars, run
+from tests.indicators.feeds import MINUTE_MS, OPEN_MS, block, feed, make_bars, run
 
 SMA = CATALOGUE.spec("sma", [3])
 WMA = CATALOGUE.spec("wma", [40])
@@ -62,33 +62,32 @@ def test_counts_bars_and_remembers_their_start() -> None:
     frame = Frame([SMA], 3)
     feed(frame, [rising(5)], [1])
     assert frame.count.tolist() == [0, 5, 0]
-    assert frame.last_start.tolist() == [0, 240_000, 0]
+    assert frame.last_start.tolist() == [0, OPEN_MS + 4 * MINUTE_MS, 0]
 
 
 @pytest.mark.parametrize("row", [-1, 4, 2**40])
 def test_a_row_outside_is_refused_before_anything_changes(row: int) -> None:
     frame = Frame([SMA], 4)
-    bars, session = block([rising(1)] * 2, 0)
+    now = block([rising(1)] * 2, 0)
     for close in (frame.update, frame.peek):
         with pytest.raises(RowError, match="in a frame of 4"):
-            close(np.array([0, row]), np.zeros(2, np.int64), bars, session)
+            close(np.array([0, row]), *now)
     assert not frame.count.any()
 
 
 def test_more_rows_than_there_are_is_refused() -> None:
-    bars, session = block([rising(1)] * 2, 0)
+    now = block([rising(1)] * 2, 0)
     with pytest.raises(RowError, match="2 rows in a frame of 1"):
-        Frame([SMA], 1).update(np.zeros(2, np.int64), np.zeros(2, np.int64), bars, session)
+        Frame([SMA], 1).update(np.zeros(2, np.int64), *now)
 
 
 def test_takes_bars_from_any_layout_of_memory() -> None:
     frame, bars = Frame([SMA], 2), rising(4)
     for t in range(4):
-        now, session = block([bars, bars], t)
-        now = np.asfortranarray(now)
-        for array in (now, session):
+        now = [np.asfortranarray(array) for array in block([bars, bars], t)]
+        for array in now:
             array.setflags(write=False)
-        frame.update(np.array([0, 9, 1])[::2], np.full(2, t), now, session)
+        frame.update(np.array([0, 9, 1])[::2], *now)
     assert frame.out[0].tolist() == [3.0, 3.0]
 
 

@@ -9,19 +9,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from indicators import CATALOGUE, Frame
+from indicators import Frame
+from indicators.naive import Bars
 from tests.indicators.feeds import (
+    DAY_MS,
     block,
     columns,
     default_specs,
     feed,
     flat_bars,
+    joined,
     make_bars,
     random_bars,
     run,
+    twin,
     varied_specs,
 )
-from tests.naive import TWINS, Bars, twin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from indicators import Spec
+    from tests.indicators.feeds import (
+        Block,
+    )
 
     Floats = NDArray[np.float64]
 
@@ -49,15 +55,11 @@ def walk(seed: int, size: int = 90) -> Bars:
     return make_bars(close, np.round(rng.uniform(0, 0.1, size), 2), rng.integers(1, 100_000, size))
 
 
-def test_every_indicator_has_a_twin() -> None:
-    assert set(TWINS) == set(CATALOGUE.names)
-
-
 @specs_by_key
 @few
 @given(bars=random_bars())
 def test_equals_its_twin_on_random_bars(spec: Spec, bars: Bars) -> None:
-    assert_agrees(run([spec], bars), twin(spec.indicator.name, bars, spec.arguments), spec)
+    assert_agrees(run([spec], bars), twin(spec, bars), spec)
 
 
 @pytest.mark.parametrize("symbol", ["NVDA", "TWLO", "MELI"])
@@ -66,7 +68,7 @@ def test_equals_its_twin_on_real_bars(symbol: str, real_bars: Callable[[str], Ba
     specs = default_specs()
     values = run(specs, bars)
     for spec, stretch in columns(specs):
-        assert_agrees(values[stretch], twin(spec.indicator.name, bars, spec.arguments), spec)
+        assert_agrees(values[stretch], twin(spec, bars), spec)
 
 
 @specs_by_key
@@ -95,26 +97,26 @@ def test_is_never_infinite_and_agrees_with_its_twin_when_nothing_moves(price: fl
     values = run(specs, bars)
     assert not np.isinf(values).any()
     for spec, stretch in columns(specs):
-        assert_agrees(values[stretch], twin(spec.indicator.name, bars, spec.arguments), spec)
+        assert_agrees(values[stretch], twin(spec, bars), spec)
 
 
 def test_is_defined_again_and_exact_after_a_price_that_stood_still() -> None:
     moving, still = walk(2, 40), flat_bars(0.1, 40)
-    bars = Bars(*(np.concatenate(parts) for parts in zip(moving, still, moving, strict=True)))
+    bars = joined(moving, still, moving)
     specs = varied_specs()
     values = run(specs, bars)
     assert not np.isinf(values).any()
     for spec, stretch in columns(specs):
-        assert_agrees(values[stretch], twin(spec.indicator.name, bars, spec.arguments), spec)
+        assert_agrees(values[stretch], twin(spec, bars), spec)
 
 
 def test_forgets_a_far_larger_price_to_the_last_digit() -> None:
     huge, small = walk(7, 200), walk(8, 120)
-    bars = Bars(*(np.concatenate([x * f, y]) for f, x, y in zip((1e4,) * 4 + (1e5, 1e4, 1), huge, small, strict=True)))
+    bars = joined(Bars(*(column * 1e4 for column in huge)), small)
     specs = varied_specs()
     values = run(specs, bars)[:, -20:]
     for spec, stretch in columns(specs):
-        assert_agrees(values[stretch], twin(spec.indicator.name, bars, spec.arguments)[:, -20:], spec)
+        assert_agrees(values[stretch], twin(spec, bars)[:, -20:], spec)
 
 
 def test_does_not_depend_on_batch_size_or_on_the_order_of_symbols() -> None:
@@ -173,21 +175,21 @@ def test_peek_says_what_update_would_and_changes_nothing() -> None:
     many, specs = [walk(5), walk(6)], varied_specs()
     frame, rows = Frame(specs, 3), np.array([2, 0])
     for t in range(len(many[0].close)):
-        start_ms = np.full(2, t * 60_000)
-        _peek_at_others(frame, rows, start_ms)
+        now = block(many, t)
+        _peek_at_others(frame, rows, now)
         before = {name: array.copy() for name, array in frame.to_arrays().items()}
-        frame.peek(rows, start_ms, *block(many, t))
+        frame.peek(rows, *now)
         peeked = frame.peeked[:, rows].copy()
         for name, array in frame.to_arrays().items():
             np.testing.assert_array_equal(array, before[name], err_msg=name)
-        frame.update(rows, start_ms, *block(many, t))
+        frame.update(rows, *now)
         np.testing.assert_array_equal(frame.out[:, rows], peeked)
 
 
-def _peek_at_others(frame: Frame, rows: NDArray[np.int64], start_ms: NDArray[np.int64]) -> None:
+def _peek_at_others(frame: Frame, rows: NDArray[np.int64], now: Block) -> None:
     """Forming bars as they come second by second: another price each time."""
     for price in (0.01, 51.0, 9_000.0):
-        frame.peek(rows, start_ms, *block([flat_bars(price, 1)] * 2, 0))
+        frame.peek(rows, *now._replace(bars=block([flat_bars(price, 1)] * 2, 0).bars))
 
 
 @pytest.fixture
@@ -201,6 +203,9 @@ def real_bars(data_file: Callable[[str], Path]) -> Callable[[str], Bars]:
         with duckdb.connect() as connection:
             found = connection.execute(query, [str(path), symbol]).fetchnumpy()
         prices = [found[name].astype(np.float64) for name in ("open", "high", "low", "close", "volume")]
-        return Bars(*prices, np.full(len(found["ts"]), np.nan), found["ts"] // 86_400_000)
+        size = len(found["ts"])
+        day = found["ts"] // DAY_MS * DAY_MS
+        closes = np.where(day == day[0], prices[0][0], prices[3][np.maximum(np.searchsorted(day, day) - 1, 0)])
+        return Bars(*prices, np.full(size, np.nan), day, found["ts"], closes, np.linspace(900.0, 1100.0, size))
 
     return read

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tests.naive import Bars
+    from indicators.naive import Bars
 
     Floats = NDArray[np.float64]
 
