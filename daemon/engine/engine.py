@@ -15,6 +15,7 @@ from daemon.engine.alerts import Alert, Times, known
 from daemon.engine.barrier import Barrier
 from daemon.engine.episodes import Episodes, alert_id
 from daemon.engine.evaluate import Context, Evaluator
+from daemon.engine.runs import runs
 from daemon.engine.sessions import PHASES, Phase
 from daemon.scoring import view as views
 from daemon.scoring.judge import Judge
@@ -141,7 +142,7 @@ class Engine:
         self.counts = Counts()
         self.view: View | None = None
         self._alerts: list[Alert] = []
-        self._last = np.zeros(0, np.intp)
+        self._fired: list[tuple[int, int, Alert]] = []
         self._features = np.zeros((0, len(plan.features)))
         self._scores = np.zeros(0)
         self._use(plan)
@@ -244,16 +245,15 @@ class Engine:
         return {**self._rule_state(), **rest}
 
     def _take(self, batch: BarBatch, rows: Longs) -> None:
-        """Bars between two closes, in order of their end; at the same end seconds come before minutes."""
+        """Bars between two closes; each row's in the order in which they came, whatever else came between them."""
         kept = self._watched(batch, rows)
         if not kept.all():
             batch, rows = batch.take(kept), rows[kept]
-        order = 2 * (batch.start_ms + batch.length_ms) + (batch.length_ms >= MINUTE_MS)
-        keys = [int(order[0])] if len(order) and (order == order[0]).all() else np.unique(order).tolist()
-        for key in keys:
-            chosen = self._once(rows, np.flatnonzero(order == key))
-            take = self._take_minutes if key % 2 else self._take_seconds
+        ends = 2 * (batch.start_ms + batch.length_ms) + (batch.length_ms >= MINUTE_MS)
+        for chosen in runs(rows, ends):
+            take = self._take_minutes if ends[chosen[0]] % 2 else self._take_seconds
             take(batch.take(chosen), rows[chosen], chosen)
+        self._announce()
 
     def _watched(self, batch: BarBatch, rows: Longs) -> Flags:
         """Where there is a row for the symbol and the hour is one that is watched."""
@@ -263,20 +263,6 @@ class Engine:
             regular = self._sessions.is_regular(batch.start_ms)
             self.counts.off_hours += int((kept & ~regular).sum())
             kept &= regular
-        return kept
-
-    def _once(self, rows: Longs, chosen: Positions) -> Positions:
-        """Of several equal bars of one row in one batch the first, as it would be if they came in two.
-
-        Sorted by row: neighbours in memory are touched together, which makes a step over 10,000 rows twice as fast.
-        """
-        at = rows[chosen]
-        self._last[at[::-1]] = chosen[::-1]
-        at.sort()
-        once = np.ones(len(at), np.bool_)
-        np.not_equal(at[1:], at[:-1], out=once[1:])
-        self.counts.repeated += len(at) - int(once.sum())
-        kept: Positions = self._last[at[once]]
         return kept
 
     def _take_minutes(self, batch: BarBatch, rows: Longs, order: Positions) -> None:
@@ -355,6 +341,7 @@ class Engine:
             self._forming.discard(rows, minute_ms)
             arrival_ms = np.full(len(rows), min(self.barrier.now_ms, minute_ms + MINUTE_MS + self._settings.grace_ms))
             self._close_bars(rows, minute_ms, bars, arrival_ms, np.arange(len(rows)))
+            self._announce()
 
     def _learn(self, minute_ms: int, rows: Longs) -> None:
         """Answers that are known now go to the learner; its view of two minutes ago comes into use."""
@@ -385,19 +372,21 @@ class Engine:
             )
 
     def _fire(self, now: _Step, score: Floats, *, tick: bool) -> None:
-        """Rules and episodes; what they let through waits in `_alerts` until the step ends."""
+        """Rules and episodes; what they let through waits in `_fired` for the rest of its segment."""
         held = self._evaluator.conditions(now.rows, now.context, score, peek=tick)
         rules, positions = self._episodes.step(held, now.rows, now.start_ms, tick=tick)
-        fired = []
         for rule in np.unique(rules).tolist():
             at = positions[rules == rule]
             seen = self._evaluator.explain(rule, at, now.rows, now.context, score, peek=tick)
             for number, position in enumerate(at.tolist()):
                 values = {text: known(column[number]) for text, column in seen.items()}
                 alert = self._alert(self.plan.rules[rule], position, now, known(score[position]), values)
-                fired.append((int(now.order[position]), rule, alert))
-        fired.sort(key=itemgetter(0, 1))
-        self._alerts += [alert for _, _, alert in fired]
+                self._fired.append((int(now.order[position]), rule, alert))
+
+    def _announce(self) -> None:
+        """Alerts of a segment in the order in which their bars came, then by rule."""
+        self._alerts += [alert for _, _, alert in sorted(self._fired, key=itemgetter(0, 1))]
+        self._fired.clear()
 
     def _alert(
         self, rule: Rule, position: int, now: _Step, score: float | None, values: dict[str, float | None]
@@ -437,7 +426,7 @@ class Engine:
         """Work by `plan` from now on, with fresh state for what it names."""
         self.plan = plan
         atr = CATALOGUE.spec(ATR[0], ATR[1])
-        self._frame = Frame((*plan.specs, atr), max(len(self._last), 1024))
+        self._frame = Frame((*plan.specs, atr), max(len(self._scores), 1024))
         self._evaluator = Evaluator(plan, self._frame)
         self._episodes = Episodes(plan.rules, self._frame.capacity)
         self._atr = self._frame.column(atr.key, atr.outputs[0])
@@ -446,11 +435,10 @@ class Engine:
         """Every array has a row for every symbol."""
         self._frame.reserve(len(self.symbols))
         capacity = self._frame.capacity
-        if capacity > len(self._last):
+        more = capacity - len(self._scores)
+        if more > 0:
             self._forming.reserve(capacity)
             self._episodes.reserve(capacity)
-            more = capacity - len(self._last)
-            self._last = np.zeros(capacity, np.intp)
             self._features = np.pad(self._features, ((0, more), (0, 0)), constant_values=np.nan)
             self._scores = np.pad(self._scores, (0, more), constant_values=np.nan)
 
