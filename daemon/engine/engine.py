@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from daemon.engine.plan import Plan
-    from daemon.engine.rules import Rule
     from daemon.engine.sessions import SessionTable
     from daemon.scoring.questions import Lesson
     from daemon.scoring.view import View
@@ -380,7 +379,7 @@ class Engine:
             seen = self._evaluator.explain(rule, at, now.rows, now.context, score, peek=tick)
             for number, position in enumerate(at.tolist()):
                 values = {text: known(column[number]) for text, column in seen.items()}
-                alert = self._alert(self.plan.rules[rule], position, now, known(score[position]), values)
+                alert = self._alert(rule, position, now, known(score[position]), values)
                 self._fired.append((int(now.order[position]), rule, alert))
 
     def _announce(self) -> None:
@@ -389,9 +388,9 @@ class Engine:
         self._fired.clear()
 
     def _alert(
-        self, rule: Rule, position: int, now: _Step, score: float | None, values: dict[str, float | None]
+        self, number: int, position: int, now: _Step, score: float | None, values: dict[str, float | None]
     ) -> Alert:
-        row = int(now.rows[position])
+        rule, row = self.plan.rules[number], int(now.rows[position])
         symbol = bytes(self.symbols.symbols[row])
         bar = now.context.bars[:, position]
         return Alert(
@@ -408,10 +407,15 @@ class Engine:
             volume=float(bar[4]),
             score=score,
             values=values,
-            coverage="covered" if self._frame.count[row] >= self.plan.warmup else "warming",
+            coverage=self._coverage(number, row),
             late=now.start_ms <= self.barrier.closed_ms,
             times=Times(now.start_ms + MINUTE_MS, int(now.arrival_ms[position])),
         )
+
+    def _coverage(self, rule: int, row: int) -> str:
+        """Whether all that a rule names has had its bars."""
+        count = int(self._frame.count[row])
+        return "covered" if all(count >= bars for bars in self.plan.needs[rule].values()) else "warming"
 
     def _step_of(self, rows: Longs, start_ms: int, bars: Floats, arrival_ms: Longs, order: Positions) -> _Step:
         at = self._sessions.at(start_ms)

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from streams.types import Flags
 
 
+BARS = ""
+"""What a symbol's own bars are called among the needs of a rule."""
+
+
 class Plan:
     """Rules and features, ready for an evaluator. Built once a rule file.
 
@@ -37,7 +41,8 @@ class Plan:
         outputs: key and name of each indicator output in use, by its tree.
         leaves: names and outputs that are looked back at, by their text.
         lags: bars that each of them is looked back at, by its text.
-        warmup: bars after which every rule and feature has had its first value.
+        needs: for each rule, what it takes until all that it names has a value: bars that each indicator must have
+            seen, by key, and under `BARS` those of the symbol itself. A rule on the score needs the features too.
     """
 
     def __init__(self, ruleset: RuleSet, features: Sequence[Node] = (), vocabulary: Vocabulary | None = None) -> None:
@@ -48,10 +53,12 @@ class Plan:
         self.outputs: dict[Node, tuple[str, str]] = {}
         self.leaves: dict[str, Node] = {}
         self.lags: dict[str, int] = {}
-        self.warmup = 1
         self._vocabulary = vocabulary or Vocabulary()
-        specs = [self._use(leaf, bars) for tree in (*self.conditions, *self.features) for leaf, bars in _leaves(tree)]
-        self.specs: tuple[Spec, ...] = tuple(dict.fromkeys(spec for spec in specs if spec))
+        self._specs: dict[Spec, None] = {}
+        learned = [self._use(tree) for tree in self.features]
+        own = [self._use(tree) for tree in self.conditions]
+        self.specs: tuple[Spec, ...] = tuple(self._specs)
+        self.needs = tuple(_most(needs, *(learned if self.uses_score(rule) else ())) for rule, needs in enumerate(own))
 
     @property
     def has_tick(self) -> bool:
@@ -66,25 +73,35 @@ class Plan:
         """The numbers that a rule compares, by their text, in order of appearance; constants are left out."""
         return {write(term): term for term in _terms(self.conditions[rule])}
 
-    def _use(self, leaf: Node, bars: int) -> Spec | None:
-        """Notes a leaf that is looked back at over `bars`; returns the indicator it belongs to."""
+    def _use(self, tree: Node) -> dict[str, int]:
+        """Notes the leaves of a tree; returns its needs."""
+        return _most(*(self._leaf(leaf, bars) for leaf, bars in _leaves(tree)))
+
+    def _leaf(self, leaf: Node, bars: int) -> dict[str, int]:
+        """Notes a leaf that is looked back at over `bars`."""
         if bars:
             text = write(leaf)
             self.leaves[text] = leaf
             self.lags[text] = max(bars, self.lags.get(text, 0))
         call = leaf.of if isinstance(leaf, Attribute) else leaf
         if not isinstance(call, Call):
-            self.warmup = max(self.warmup, bars + 1)
-            return None
+            return {BARS: bars + 1}
         spec = self._spec(call)
         output = leaf.name if isinstance(leaf, Attribute) else spec.outputs[0]
         self.outputs[leaf] = (spec.key, output)
-        self.warmup = max(self.warmup, bars + spec.warmups[spec.outputs.index(output)])
-        return spec
+        self._specs[spec] = None
+        return {spec.key: bars + spec.warmups[spec.outputs.index(output)]}
 
     def _spec(self, call: Call) -> Spec:
         arguments = [checks.argument(argument) for argument in call.arguments]
         return self._vocabulary.catalogue.spec(call.name, arguments)
+
+
+def _most(*needs: dict[str, int]) -> dict[str, int]:
+    """All of them together."""
+    return {
+        key: max(some.get(key, 0) for some in needs) for key in dict.fromkeys(key for some in needs for key in some)
+    }
 
 
 def _leaves(tree: Node) -> Iterator[tuple[Node, int]]:

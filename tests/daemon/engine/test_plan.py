@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from daemon.engine.graph import Graph
 from daemon.engine.machine import Op
-from daemon.engine.plan import Plan
+from daemon.engine.plan import BARS, Plan
 from daemon.engine.rules import features, load
 
 
@@ -33,10 +33,14 @@ def test_look_back_is_kept_as_deep_as_the_deepest_asks() -> None:
     assert lags == {"close": 3, "open": 1, "vwap()": 1}
 
 
-def test_warm_up_is_that_of_the_last_value_to_come() -> None:
-    assert plan("close > 5").warmup == 1
-    assert plan("sma(20)[4] > close").warmup == 24
-    assert plan("close > 5", model=("macd(12, 26, 9).signal",)).warmup == 34
+def test_a_rule_needs_the_bars_of_what_it_names_itself() -> None:
+    rules = plan("close[2] > 5", "sma(20)[4] > close and sma(20) > 1", "macd().signal > 0")
+    assert rules.needs == ({BARS: 3}, {"sma(20)": 24, BARS: 1}, {"macd(12,26,9)": 34})
+
+
+def test_a_rule_on_the_score_needs_what_the_model_needs() -> None:
+    rules = plan("score > 0.5 and rsi(14) < 30", "close > 5", model=("macd(12, 26, 9).signal", "rsi(20)"))
+    assert rules.needs == ({BARS: 1, "rsi(14)": 15, "macd(12,26,9)": 34, "rsi(20)": 21}, {BARS: 1})
 
 
 def test_terms_are_the_compared_numbers_by_their_text() -> None:
