@@ -42,6 +42,8 @@ class Reason(StrEnum):
     """A volume is negative, below a millionth of a share, or not below 1e12 (day: 1e13)."""
     ZERO_VOLUME = "zero_volume"
     """The bar says that nothing was traded; the vendor sends no such bar."""
+    EXCESS = "excess"
+    """Not looked at: its frame had held more than may be read one by one."""
 
 
 @dataclass(frozen=True, slots=True)

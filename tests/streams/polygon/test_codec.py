@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from streams.bars import FIELDS
 from streams.polygon import elements
-from streams.polygon.codec import OTHER, ROWS, Codec
+from streams.polygon.codec import OTHER, ROWS, SLOW_MOST, Codec
 from streams.polygon.messages import SAMPLE_BYTES, Reason, Status
 from tests.streams.polygon.frames import MINUTE_MS, START_MS, frame, luld, minute, second, status, text
 
@@ -284,6 +284,49 @@ def test_a_frame_of_more_elements_than_are_read_at_a_time_comes_out_whole() -> N
     symbols = [f"S{k}" for k in range(2 * ROWS + 7)]
     decoded = decode(frame(*(text(second(symbol)) for symbol in symbols)))
     assert decoded.bars.symbol.tolist() == [symbol.encode() for symbol in symbols]
+
+
+FLOODS = {
+    "empty objects": b"{}",
+    "another type": text({"ev": "T"}),
+    "bands": text(luld()),
+    "other spelling": json.dumps(second()).encode(),
+    "numbers": b"1",
+}
+
+
+def elements_of(decoded: Decoded) -> int:
+    """All that was found, whatever became of it."""
+    rejected = sum(reject.count for reject in decoded.rejects.values())
+    return decoded.bars.size + decoded.bands.size + len(decoded.statuses) + sum(decoded.unknown.values()) + rejected
+
+
+@pytest.mark.parametrize("element", FLOODS.values(), ids=FLOODS)
+def test_a_flood_that_only_the_slow_path_reads_is_cut_and_counted(
+    element: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[bytes] = []
+    real = elements.decode
+    monkeypatch.setattr(elements, "decode", lambda part: read.append(part) or real(part))
+    flood = [element] * (SLOW_MOST + 5_000)
+    decoded = decode(frame(second("LEFT"), *flood, second("RIGHT")))
+    assert len(read) <= SLOW_MOST
+    assert decoded.rejects[Reason.EXCESS].count == 5_000
+    assert decoded.rejects[Reason.EXCESS].sample == element[:SAMPLE_BYTES]
+    assert elements_of(decoded) == len(flood) + 2
+    assert {decoded.bars.symbol[0], decoded.bars.symbol[-1]} == {b"LEFT", b"RIGHT"}
+
+
+def test_bars_that_break_a_law_are_counted_without_limit() -> None:
+    lawless = [text(second(o=0))] * (SLOW_MOST + 5_000)
+    assert reasons(decode(frame(*lawless, second(h=12.41)))) == {Reason.PRICE: len(lawless), Reason.OHLC: 1}
+
+
+def test_the_search_of_a_broken_frame_ends_after_as_many_elements() -> None:
+    flood = [text(second("GOOD"))] * SLOW_MOST + [b"{}"] * 5_000
+    decoded = decode(frame(*flood)[:-1])
+    assert decoded.bars.size == SLOW_MOST
+    assert reasons(decoded) == {Reason.FRAMING: 1, Reason.EXCESS: 5_000}
 
 
 GOOD = [text(second(symbol)) for symbol in ("ONE", "TWO", "THREE")]
