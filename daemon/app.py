@@ -27,12 +27,14 @@ from daemon.supervision import Supervisor
 from streams.errors import AuthRejected, CertificateRejected
 from streams.outbox import Outbox
 from streams.polygon.codec import Codec
+from streams.polygon.spoilage import Condition
 from streams.redis.embedded import EmbeddedValkey
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from daemon.config import Config
+    from streams.polygon.spoilage import Verdict
     from streams.types import Clock
 
 TURN_S = 1.5
@@ -151,6 +153,7 @@ class App:
             metrics=self.metrics,
             lossless=config.feed.lossless,
             overflow=self._overflow,
+            spoiled=self._spoiled,
             stored=lambda _: self.sink.wake(),
         )
         self.reload = Reloader(
@@ -191,6 +194,11 @@ class App:
     def _overflow(self) -> None:
         self.metrics.overflows.inc()
         self.feed.drop("the engine is too slow: not even minute bars fit into the inbox")
+
+    def _spoiled(self, verdict: Verdict) -> None:
+        self.events.spoilage(verdict)
+        if verdict.condition is Condition.SUSPECT:
+            self.feed.drop(f"spoiled: {verdict}")
 
 
 async def _cancel(*tasks: asyncio.Task[None]) -> None:

@@ -8,15 +8,23 @@ from typing import TYPE_CHECKING
 import structlog
 
 from streams.polygon.session import Changed, Strange, Unanswered, Unauthorised
+from streams.polygon.spoilage import Condition
 
 if TYPE_CHECKING:
     from streams.outbox import OutboxError
     from streams.polygon.session import Event
+    from streams.polygon.spoilage import Verdict
     from streams.redis.events import EventStream
     from streams.redis.sink import SinkEvent
     from streams.types import Clock
 
 log = structlog.get_logger()
+
+REMEDIES = {
+    Condition.SOUND: "",
+    Condition.SUSPECT: "the feed is dropped on purpose, and connected again",
+    Condition.DEGRADED: "a new connection has not helped: what can be read is still taken; see feed.url and the vendor",
+}
 
 
 class Events:
@@ -48,6 +56,15 @@ class Events:
                 self.tell("feed.unanswered", alarm=True, channels=",".join(channels), remedy="see feed.channels")
             case Strange(status):
                 self.tell("feed.status", alarm=True, status=status.status, message=status.message)
+
+    def spoilage(self, verdict: Verdict) -> None:
+        """How much of the feed can be read has changed; `SUSPECT` drops it."""
+        self.tell(
+            f"feed.{verdict.condition}",
+            alarm=verdict.condition is not Condition.SOUND,
+            what=str(verdict),
+            remedy=REMEDIES[verdict.condition],
+        )
 
     def sink(self, event: SinkEvent) -> None:
         """What a sink tells."""

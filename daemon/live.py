@@ -16,6 +16,7 @@ import structlog
 
 from streams.bars import MINUTE_MS
 from streams.outbox import Entry
+from streams.polygon.spoilage import Spoilage
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from streams.memoryring import MemoryRing
     from streams.outbox import Stored
     from streams.polygon.codec import Codec
+    from streams.polygon.spoilage import Verdict
     from streams.types import Clock
 
 log = structlog.get_logger()
@@ -69,6 +71,7 @@ class Live:
         metrics: what is counted.
         lossless: market time comes from the bars alone, and the reader waits while the inbox is full.
         overflow: called when not even minute bars fit: drops the feed on purpose.
+        spoiled: called when the condition of the feed's elements is another one: may drop the feed on purpose.
         stored: called with the alerts newly on disk, on the event loop.
     """
 
@@ -84,11 +87,13 @@ class Live:
         metrics: Metrics,
         lossless: bool,
         overflow: Callable[[], None],
+        spoiled: Callable[[Verdict], None],
         stored: Callable[[Sequence[Stored]], None],
     ) -> None:
         self._codec, self._inbox, self._engine, self._ring = codec, inbox, engine, ring
         self._market, self._clock, self._metrics = market, clock, metrics
-        self._lossless, self._overflow, self._stored = lossless, overflow, stored
+        self._lossless, self._overflow, self._spoiled, self._stored = lossless, overflow, spoiled, stored
+        self.spoilage = Spoilage()
         self._wake, self._room = asyncio.Event(), asyncio.Event()
         self._plan: Plan | None = None
         self._arrived: deque[tuple[int, float]] = deque(maxlen=UNDELIVERED)
@@ -120,6 +125,8 @@ class Live:
         """
         decoded = self._codec.decode(frame, arrival_ms)
         self._metrics.decoded(decoded)
+        if (verdict := self.spoilage.note(decoded, self._clock.monotonic_s())) is not None:
+            self._spoiled(verdict)
         bars = self._timed(decoded.bars, arrival_ms)
         if not bars.size:
             return

@@ -15,6 +15,7 @@ from daemon.watchdog import Pulse
 from daemon.web.readiness import Check, Readiness
 from daemon.web.server import Pages, serving
 from streams.polygon.session import State
+from streams.polygon.spoilage import Condition
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
@@ -37,7 +38,7 @@ async def show(app: App, stack: AsyncExitStack) -> None:
         WebAddressError: the address cannot be listened on.
     """
     readiness = Readiness()
-    checks = {"feed": _feed, "engine": _engine, "redis": _redis, "disk": _disk, "learner": _learner, "rules": _rules}
+    checks = {"feed": feed, "engine": _engine, "redis": _redis, "disk": _disk, "learner": _learner, "rules": _rules}
     for name, check in checks.items():
         readiness.watch(name, partial(check, app))
     app.metrics.ready.follow(lambda: {name: float(check.ok) for name, check in readiness.checks().items()})
@@ -71,7 +72,10 @@ def facts(app: App) -> dict[str, object]:
     }
 
 
-def _feed(app: App) -> Check:
+def feed(app: App) -> Check:
+    """Whether it is subscribed, and can be read."""
+    if app.live.spoilage.condition is Condition.DEGRADED:
+        return Check(ok=False, detail=f"{app.feed.state}, but too much of it cannot be read: see rejects in metrics")
     return Check(app.feed.state in HEARING, str(app.feed.state))
 
 

@@ -172,12 +172,11 @@ def _judge(text: bytes, verdict: int) -> elements.Element:
 
 def _recover(frame: bytes, findings: _Findings) -> BarBatch:
     """Whatever reads as an element in a frame whose brackets or quotes are broken, in order; linear in its bytes."""
-    found, end = [], 0
-    for element, text, end in islice(_pieces(frame), SLOW_MOST):
-        found.append(findings.take(element, text))
-    if len(found) == SLOW_MOST and (left := frame.count(b"{", end)):
+    pieces = list(islice(_pieces(frame), SLOW_MOST))
+    end = pieces[-1][2] if len(pieces) == SLOW_MOST else len(frame)
+    bars = [bar for element, text, _ in pieces if (bar := findings.take(element, text))]
+    if left := frame.count(b"{", end):
         findings.reject(Reason.EXCESS, frame[end : end + SAMPLE_BYTES], left)
-    bars = [bar for bar in found if bar is not None]
     batch = empty(len(bars))
     for row, bar in enumerate(bars):
         _put(batch, row, bar)

