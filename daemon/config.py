@@ -197,7 +197,8 @@ class RedisSection(Section):
 
     url: Annotated[SecretText, AfterValidator(_redis_url)] = Field(
         default=Secret("embedded"),
-        description="`embedded` for a private Valkey in the state folder, or `redis://`, `rediss://`, `unix://`.",
+        description="`embedded` for a private Valkey in the state folder, or `redis://`, `rediss://`, `unix://`; "
+        "with TLS, `rediss://host:port/db?ssl_ca_certs=FILE` names who vouches for the server.",
     )
     port: Port | None = Field(
         default=None,

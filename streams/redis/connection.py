@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -31,13 +32,14 @@ def connect(url: str) -> Redis:
     comes at the wrong moment, and so holds up the end of the program for ever.
 
     Args:
-        url: ``redis://[user[:password]@]host[:port][/db]``, ``rediss://...`` (TLS, verified) or
+        url: ``redis://[user[:password]@]host[:port][/db]``, ``rediss://...`` (TLS, verified; with
+            ``?ssl_ca_certs=FILE`` by the certificates in a file instead of the system's) or
             ``unix:///path/to/socket[?db=n]``.
 
     Raises:
         RedisUrlError: another scheme, or an option that is not known.
     """
-    check_url(url)
+    _check_form(url)
     return Redis.from_url(
         url,
         protocol=2,
@@ -50,7 +52,17 @@ def connect(url: str) -> Redis:
 
 
 def check_url(url: str) -> None:
-    """Raise `RedisUrlError` if no client can be made of `url`; connects to nothing."""
+    """Raise `RedisUrlError` if no client can be made of `url`; reads its CA file, and connects to nothing."""
+    _check_form(url)
+    for file in parse_qs(urlsplit(url).query).get("ssl_ca_certs", ()):
+        try:
+            ssl.create_default_context(cafile=file)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise RedisUrlError(f"ssl_ca_certs of the Redis URL: {file} cannot be used: {reason}") from error
+
+
+def _check_form(url: str) -> None:
     try:
         parts = urlsplit(url)
         # making a connection, which connects to nothing yet, tells unknown options

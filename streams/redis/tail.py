@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError
 
-from streams.redis.connection import DEADLINE_S, connect, redacted
+from streams.redis.connection import DEADLINE_S, check_url, connect, redacted
 from streams.redis.errors import RedisRefusedError
 from streams.redis.verdict import BACKOFF, LIES, judge
 
@@ -36,6 +36,9 @@ class Tail:
         on_away: told once an outage, with what is wrong; called on the event loop.
         block_s: longest single wait at the server.
         backoff: between tries.
+
+    Raises:
+        RedisUrlError: no client can be made of `url`.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Tail:
         block_s: float = BLOCK_S,
         backoff: Backoff = BACKOFF,
     ) -> None:
+        check_url(url)
         self._url, self._key, self._jitter, self._on_away = url, stream, jitter, on_away
         self._block_s, self._backoff = block_s, backoff
         self._after = ""

@@ -9,6 +9,7 @@ what to do)?
 from __future__ import annotations
 
 import re
+import ssl
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from redis import exceptions as library
@@ -43,6 +44,7 @@ _REFUSED = (
     (library.AuthorizationError, "AUTH", "set the right user and password in the Redis URL"),
     (library.AskError, "CLUSTER", "give a single server or a proxy: a cluster is not supported"),
 )
+_UNPROVEN = "name the file of its CA in the Redis URL: rediss://host:port/db?ssl_ca_certs=FILE, host as certified"
 _WRAPPED = re.compile(r"""caused error: \((?P<quote>['"])(?P<reply>.*)(?P=quote),?\)$""", re.DOTALL)
 _AWAY_REPLIES = ("BUSY",)
 _REFUSED_REPLIES = {
@@ -85,6 +87,8 @@ def judge(error: Exception) -> Verdict:
     for kind, code, remedy in _REFUSED:
         if isinstance(error, kind):
             return Verdict("refused", code, what, remedy)
+    if isinstance(error.__context__, ssl.SSLCertVerificationError):
+        return Verdict("refused", "TLS", what, _UNPROVEN)
     code = what.partition(" ")[0]
     if isinstance(error, _AWAY) or code in _AWAY_REPLIES:
         return Verdict("away", "AWAY", what, "it is tried again until it answers")

@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 import ssl
-import subprocess
 import zlib
 from contextlib import asynccontextmanager
 from random import Random
@@ -18,6 +16,7 @@ from streams.polygon.codec import Codec
 from streams.polygon.feed import MAX_FRAME_BYTES, Feed
 from streams.polygon.session import Changed, State, Strange, Unauthorised
 from streams.secret import Secret
+from tests.fakes.certificate import self_signed
 from tests.fakes.feed import KEY, FakeExchange, Peer, eventually, exchange
 from tests.streams.polygon.frames import frame, second
 
@@ -403,12 +402,7 @@ async def test_cancelling_ends_the_feed_at_once_although_the_exchange_does_not_a
 @pytest.fixture
 def own_certificate(tmp_path: Path) -> ssl.SSLContext:
     """A server's certificate that nobody has signed."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl is not installed")
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=elsewhere"]
-    subprocess.run([openssl, *request, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    certificate, key = self_signed(tmp_path, "DNS:elsewhere")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     return context
