@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from streams.bars import concat, empty
+from streams.bars import BarBatch, concat, empty
 from streams.polygon import elements
 from streams.polygon.laws import VERDICTS
 from streams.polygon.messages import SAMPLE_BYTES, Band, Decoded, Reason, Reject, Status, bands
@@ -17,12 +17,11 @@ from streams.polygon.scan import DONE, FOLLOWERS, FULL, NOT_OBJECT, NUMBERS, TYP
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from streams.bars import BarBatch
-    from streams.polygon.scan import Verdicts
-    from streams.types import Floats, Longs
+    from streams.polygon.scan import Text, Verdicts
+    from streams.types import Longs
 
 ROWS: Final = 8_192
-"""Elements read at a time: bounds what one frame can make us allocate before it has shown its bars."""
+"""Elements read at a time, into memory that is made once."""
 
 SLOW_MOST: Final = 8_192
 """Elements of a frame that are read one by one, which takes 2 to 7 microseconds each; the vendor's frames stay below
@@ -41,9 +40,6 @@ class _RuinedError(Exception):
     """The frame's brackets and quotes do not bound its elements."""
 
 
-_BRACE: Final = ord("{")
-
-
 class Codec:
     """Decodes frames of one feed, one at a time.
 
@@ -53,7 +49,7 @@ class Codec:
 
     def __init__(self) -> None:
         self._names: set[str] = set()
-        self._scratch = np.empty(NUMBERS), np.full(FOLLOWERS, UNSEEN)
+        self._scratch = _Scratch()
 
     def decode(self, frame: bytes, arrival_ms: int) -> Decoded:
         """Take `frame` apart. One bad element never costs its neighbours.
@@ -119,33 +115,43 @@ class _Findings:
         return ev
 
 
-def _read(frame: bytes, findings: _Findings, scratch: tuple[Floats, Longs]) -> Iterator[BarBatch]:
+class _Scratch:
+    """Where the scanner writes: memory that is warm, and as large as it gets."""
+
+    def __init__(self) -> None:
+        self.rows = empty(ROWS)
+        self.letters = self.rows.symbol.view(np.uint8).reshape(ROWS, -1)
+        self.verdict, self.span = np.empty(ROWS, np.int8), np.empty((ROWS, 2), np.int64)
+        self.number, self.follower = np.empty(NUMBERS), np.full(FOLLOWERS, UNSEEN)
+
+    def scan(self, text: Text, position: int) -> tuple[int, int, int]:
+        rows = self.rows
+        columns = self.letters, rows.start_ms, rows.length_ms, rows.values
+        return scan(text, position, *columns, self.verdict, self.span, self.number, self.follower)
+
+    def taken(self, count: int) -> BarBatch:
+        """A copy of the first `count` rows."""
+        return BarBatch._make(column[..., :count].copy() for column in self.rows)
+
+
+def _read(frame: bytes, findings: _Findings, scratch: _Scratch) -> Iterator[BarBatch]:
     """Bars of a frame whose brackets hold; raises `_RuinedError` where they do not."""
     text = np.frombuffer(frame.rstrip(), np.uint8)
-    capacity = min(int(np.count_nonzero(text == _BRACE)) + 1, ROWS)  # four times as fast as bytes.count
     position, outcome = 0, FULL
     while outcome == FULL:
-        if position:
-            capacity = ROWS  # more elements than braces
-        rows = empty(capacity)
-        letters = rows.symbol.view(np.uint8).reshape(capacity, -1)
-        verdict, span = np.empty(capacity, np.int8), np.empty((capacity, 2), np.int64)
-        count, position, outcome = scan(
-            text, position, letters, rows.start_ms, rows.length_ms, rows.values, verdict, span, *scratch
-        )
+        count, position, outcome = scratch.scan(text, position)
         if outcome not in (DONE, FULL):
             raise _RuinedError
-        bars = rows.take(slice(count))
-        yield _settle(frame, bars, verdict, span, findings) if verdict[:count].any() else bars
+        bars, verdict = scratch.taken(count), scratch.verdict[:count]
+        yield _settle(frame, bars, verdict, scratch.span[:count], findings) if verdict.any() else bars
 
 
 def _settle(frame: bytes, bars: BarBatch, verdict: Verdicts, span: Longs, findings: _Findings) -> BarBatch:
     """`bars` without what the scanner set aside, and with those bars that the typed decoder could read."""
-    verdict = verdict[: bars.size]
     keep = verdict == 0
     for number, law in enumerate(VERDICTS):
         if law is not None:
-            _reject(frame, law, span[: bars.size][verdict == number], findings)
+            _reject(frame, law, span[verdict == number], findings)
     slow = np.flatnonzero(verdict < 0)
     for row in slow[: findings.room].tolist():
         text = frame[span[row, 0] : span[row, 1]]

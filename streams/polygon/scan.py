@@ -38,11 +38,11 @@ TYPED: Final = -1
 NOT_OBJECT: Final = -2
 """Verdict: an element that is no object. Verdicts of 0 and above are those of `laws.breach`."""
 
-_KEYS: Final = ("o", "h", "l", "c", "v", "vw", "av", "op", "a", "dv", "dav", "s", "e", "ev", "sym", "z", "otc")
-"""Keys by slot: the numbers of a bar as in `streams.bars.FIELDS`, four numbers more, two texts, two not read."""
-_V, _AV, _DV, _DAV, _S, _E, _EV, _SYM = 4, 6, 9, 10, 11, 12, 13, 14
-NUMBERS: Final = 13
-_READ: Final = 15
+_KEYS: Final = ("o", "h", "l", "c", "v", "vw", "av", "op", "a", "dv", "dav", "s", "e", "z", "ev", "sym", "otc")
+"""Keys by slot: the numbers of a bar as in `streams.bars.FIELDS`, five numbers more, two texts, one not read."""
+_V, _VW, _AV, _OP, _A, _DV, _DAV, _S, _E, _EV, _SYM = 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15
+NUMBERS: Final = 14
+_READ: Final = 16
 UNSEEN: Final = len(_KEYS)
 FOLLOWERS: Final = UNSEEN + 1
 _REQUIRED: Final = 0b1111 | 1 << _S | 1 << _E | 1 << _EV | 1 << _SYM
@@ -268,7 +268,6 @@ def _bar(text: Text, i: int, number: Floats, symbol: Text, row: int, follower: L
 
     Decimal volumes take the place of whole ones: only they show fractions of a share.
     """
-    number[:] = math.nan
     end, seen, length_ms = _fields(text, i, number, symbol, row, follower)
     if end < 0 or seen & _REQUIRED != _REQUIRED or seen & _VOLUMES == 0:
         return -1, 0
@@ -276,8 +275,10 @@ def _bar(text: Text, i: int, number: Floats, symbol: Text, row: int, follower: L
         number[_V] = number[_DV]
     if seen >> _DAV & 1:
         number[_AV] = number[_DAV]
-    for k in (5, 7, 8):
-        number[k] = known(number[k])
+    elif not seen >> _AV & 1:
+        number[_AV] = math.nan
+    for k in (_VW, _OP, _A):
+        number[k] = known(number[k]) if seen >> k & 1 else math.nan
     return end, length_ms
 
 
