@@ -15,7 +15,7 @@ import signal
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
 
-from daemon import assembly, calendar, delivery, gauges, lock, snapshot, standing, upkeep, warm
+from daemon import assembly, delivery, gauges, lock, snapshot, standing, upkeep, warm
 from daemon.ending import Ending
 from daemon.engine.inbox import Inbox
 from daemon.live import Live
@@ -26,7 +26,6 @@ from daemon.reload import Reloader
 from daemon.supervision import Supervisor
 from streams.errors import AuthRejected, CertificateRejected
 from streams.outbox import Outbox
-from streams.polygon.codec import Codec
 from streams.polygon.spoilage import Condition
 from streams.redis.embedded import EmbeddedValkey
 
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
     from daemon.config import Config
     from streams.polygon.spoilage import Verdict
+    from daemon.warm import Warm
     from streams.types import Clock
 
 TURN_S = 1.5
@@ -49,10 +49,11 @@ class App:
         config: all of it; the feed's key is set.
         clock: the machine's.
         reread: reads the configuration anew, for SIGHUP.
+        warmed: what was loaded and compiled for `config` before; else that is done at the start.
     """
 
-    def __init__(self, config: Config, clock: Clock, reread: Callable[[], Config]) -> None:
-        self.config, self.clock, self._reread = config, clock, reread
+    def __init__(self, config: Config, clock: Clock, reread: Callable[[], Config], warmed: Warm | None = None) -> None:
+        self.config, self.clock, self._reread, self._warmed = config, clock, reread, warmed
         self.metrics = Metrics()
         self.valkey = EmbeddedValkey(config.state.folder / "valkey", config.redis.port)
         self._stop, self.ending = asyncio.Event(), Ending(self.valkey.abandon)
@@ -103,10 +104,9 @@ class App:
         config, clock, folder = self.config, self.clock, self.config.state.folder
         stack.enter_context(lock.held(folder))
         self.notifier = stack.enter_context(Notifier(clock))
-        found = await asyncio.to_thread(calendar.load, config.state.cache, clock.wall_ms())
-        self.sessions, self.plan, self.codec = found.sessions, assembly.plan_of(config), Codec()
-        await asyncio.to_thread(warm.decoder, self.codec)
-        await asyncio.to_thread(warm.kernels, self.plan, self.sessions, assembly.settings_of(config))
+        warmed = await asyncio.to_thread(warm.parts, config, clock) if self._warmed is None else self._warmed
+        self.calendar, self.plan, self.codec = warmed
+        self.sessions = self.calendar.sessions
         self.teacher = assembly.teacher_of(config, clock, patient=config.feed.lossless)
         if self.teacher:
             stack.callback(self.teacher.close)

@@ -172,7 +172,10 @@ def simulate(
     """
     if (bars is None) == (synthetic is None):
         raise typer.BadParameter("give one of --bars FILE and --synthetic N")
-    from daemon.commands import simulate as command  # noqa: PLC0415
+    from daemon.commands.begin import begin_without_configuration  # noqa: PLC0415
+
+    begin_without_configuration()
+    from daemon.commands import simulate as command  # noqa: PLC0415 (numba's cache has its place only now)
 
     choice = command.Choice(bars, bar.ms, synthetic or 0, seed, day, days, start)
     command.simulate(choice, speed=speed, port=port, key=key, on_end=on_end.value, duration_s=duration, as_json=as_json)

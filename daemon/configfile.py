@@ -200,11 +200,13 @@ def _credentials_layer(mistakes: list[Mistake]) -> _Layer:
 
 def _home_layer() -> _Layer:
     """Where folders are unless something else is said: systemd's, else the user's."""
-    home = {
-        "folder": ("STATE_DIRECTORY", "XDG_STATE_HOME", "~/.local/state"),
-        "cache": ("CACHE_DIRECTORY", "XDG_CACHE_HOME", "~/.cache"),
-    }
-    return _Layer({"state": {key: _folder(*names) for key, names in home.items()}}, _dotted)
+    state = _folder("STATE_DIRECTORY", "XDG_STATE_HOME", "~/.local/state")
+    return _Layer({"state": {"folder": state, "cache": usual_cache()}}, _dotted)
+
+
+def usual_cache() -> str:
+    """Where the cache is unless something else is said."""
+    return _folder("CACHE_DIRECTORY", "XDG_CACHE_HOME", "~/.cache")
 
 
 def _dotted(key: Key) -> str:

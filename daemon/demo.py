@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from daemon.config import Config
+    from daemon.warm import Warm
     from streams.types import Clock
 
 WAIT = "the first alerts come after 20 minute bars, the first scores after 20 market minutes"
@@ -200,6 +201,7 @@ def _because(alert: dict[str, Any]) -> str:
 async def demo(
     load: Callable[[dict[str, dict[str, Any]]], Config],
     clock: Clock,
+    warmed: Warm | None = None,
     *,
     symbols: int,
     speed: float,
@@ -211,6 +213,7 @@ async def demo(
     Args:
         load: the configuration with these values on top.
         clock: the machine's.
+        warmed: see `App`.
         symbols: of the synthetic market.
         speed: market seconds a second.
         seed: of the market.
@@ -222,7 +225,7 @@ async def demo(
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="technic-demo-") as folder:
         config = load(overrides(str(Path(folder) / "state"), port, speed))
-        app = App(config, clock, lambda: config)
+        app = App(config, clock, lambda: config, warmed)
         board = Board(app, Console())
         async with exchange(port, symbols, speed, seed) as child:
 

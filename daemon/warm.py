@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import structlog
 from rich.console import Console
 
-from daemon import assembly, calendar
+from daemon import assembly, calendar, kernelcache
 from daemon.assembly import Untaught
 from daemon.engine.engine import Engine
 from daemon.scoring.view import untaught
@@ -16,6 +16,9 @@ from streams.bars import MINUTE_MS, SECOND_MS, empty
 from streams.polygon.codec import Codec
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from daemon.calendar import Calendar
     from daemon.config import Config
     from daemon.engine.engine import Settings
     from daemon.engine.plan import Plan
@@ -33,30 +36,61 @@ _SAMPLE = (
 )
 
 
-def up(config: Config, clock: Clock) -> None:
-    """Compile all that a first bar needs, before an event loop or a child is there, so that Ctrl-C ends it at once.
+class Warm(NamedTuple):
+    """What was loaded and compiled, and is good for a start."""
 
-    Says on stderr what is waited for.
+    calendar: Calendar
+    plan: Plan
+    codec: Codec
 
-    Raises:
-        RulesError, CalendarError, OSError: as a start does.
-    """
+
+def up(config: Config, clock: Clock) -> Warm:
+    """As `parts`, before an event loop or a child is there, so that Ctrl-C ends it at once; says what is waited for."""
     console = Console(stderr=True)
     if not console.is_terminal:
         log.info("kernels", what=WAIT)
     with console.status(WAIT):
-        sessions = calendar.load(config.state.cache, clock.wall_ms()).sessions
-        decoder(Codec())
-        kernels(assembly.plan_of(config), sessions, assembly.settings_of(config))
+        return parts(config, clock)
+
+
+def parts(config: Config, clock: Clock) -> Warm:
+    """Load calendar and rules, and compile all that a first bar needs.
+
+    Raises:
+        RulesError, CalendarError, OSError: as a start does.
+    """
+    warm = Warm(calendar.load(config.state.cache, clock.wall_ms()), assembly.plan_of(config), Codec())
+    decoder(warm.codec)
+    kernels(warm.plan, warm.calendar.sessions, assembly.settings_of(config))
+    return warm
 
 
 def decoder(codec: Codec) -> None:
     """Decode an invented frame; about 5 s cold, well under 1 s from the cache."""
-    codec.decode(_SAMPLE, 0)
+    _compiled(lambda: codec.decode(_SAMPLE, 0))
 
 
 def kernels(plan: Plan, sessions: SessionTable, settings: Settings) -> None:
     """Run a few invented bars through an engine that is thrown away; about 20 s cold, 1 s from the cache."""
+    _compiled(lambda: _first_bars(plan, sessions, settings))
+
+
+def _compiled(work: Callable[[], object]) -> None:
+    """Do it, and keep what it compiled; where that fails once more without what was kept before.
+
+    numba reads what it has kept of a kernel at its first call, and reads it again at the next one if that fails.
+    """
+    try:
+        work()
+    except Exception as error:
+        if not kernelcache.wipe():
+            raise RuntimeError("kernels cannot be compiled or loaded; is NUMBA_CACHE_DIR damaged?") from error
+        log.warning("compiled kernels are removed, and compiled anew", what=repr(error), remedy="none needed")
+        work()
+    kernelcache.seal()
+
+
+def _first_bars(plan: Plan, sessions: SessionTable, settings: Settings) -> None:
     engine = Engine(plan, sessions, Untaught(), settings)
     engine.view = untaught(len(plan.features)) if plan.features else None
     start_ms = int(sessions.open_ms[-1])

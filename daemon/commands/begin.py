@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from daemon import logs
+from daemon import kernelcache, logs
 from daemon.clock import SystemClock
 from daemon.commands.folders import unusable_folders
-from daemon.configfile import ConfigError, load_config
+from daemon.config import LogSection
+from daemon.configfile import ConfigError, load_config, usual_cache
 from daemon.mistakes import Mistake
 
 if TYPE_CHECKING:
@@ -22,9 +20,6 @@ if TYPE_CHECKING:
     from daemon.config import Config
 
 log = structlog.get_logger()
-
-PACKAGES = ("indicators", "streams", "daemon")
-_ROOT = Path(__file__).parents[2]
 
 
 def begin(
@@ -46,7 +41,7 @@ def begin(
     loaded = load_config(path, overrides, feed=feed)
     config = loaded.config
     logs.configure(config.log, SystemClock(), config.secrets())
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(kernel_cache(config.state.cache)))
+    kernelcache.use(config.state.cache)
     for note in loaded.notes if feed else ():
         log.warning("configuration", note=note)
     unreadable = unreadable_rules(config.engine.rules)
@@ -56,19 +51,10 @@ def begin(
     return config
 
 
-def kernel_cache(folder: Path) -> Path:
-    """Where compiled kernels of just these sources lie; those of other sources are removed.
-
-    numba looks at the file a kernel stands in, not at those it calls into: after an upgrade it might run yesterday's
-    sums. So the folder's name is a hash of all sources' sizes and times.
-    """
-    sources = sorted(path for package in PACKAGES for path in (_ROOT / package).rglob("*.py"))
-    facts = [(str(path), (stat := path.stat()).st_size, stat.st_mtime_ns) for path in sources]
-    chosen = folder / f"numba-{sha256(repr(facts).encode()).hexdigest()[:16]}"
-    for stale in folder.glob("numba-*"):
-        if stale != chosen:
-            shutil.rmtree(stale, ignore_errors=True)
-    return chosen
+def begin_without_configuration() -> None:
+    """Log and place of compiled kernels for a command that has no configuration; before anything imports numba."""
+    logs.configure(LogSection(), SystemClock())
+    kernelcache.use(Path(usual_cache()).expanduser())
 
 
 def unreadable_rules(path: Path | None) -> Mistake | None:

@@ -21,10 +21,13 @@ REMEDY = "name a folder that this user can make and write in"
 
 
 def unusable_folders(loaded: Loaded, keys: Sequence[str]) -> Iterator[Mistake]:
-    """A mistake for each of these keys of section ``state`` whose folder cannot be worked in; leaves nothing behind."""
+    """A mistake for each of these keys of section ``state`` whose folder cannot be worked in; leaves nothing behind.
+
+    A cache that is there and cannot be written in is none: it costs time at each start, and no more.
+    """
     for key in keys:
         folder = getattr(loaded.config.state, key)
-        reason = _refusal(folder)
+        reason = "" if key == "cache" and folder.is_dir() else _refusal(folder)
         if reason:
             yield Mistake(loaded.where(("state", key)), f"state.{key} {folder} cannot be used: {reason}", REMEDY)
 

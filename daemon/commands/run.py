@@ -24,10 +24,10 @@ def run(path: Path | None, duration_s: float | None) -> None:
     from daemon.app import App  # noqa: PLC0415 (as above)
 
     clock = SystemClock()
-    warm.up(config, clock)
+    warmed = warm.up(config, clock)
 
     async def main() -> None:
-        await App(config, clock, lambda: load_config(path, feed=True).config).run(duration_s=duration_s)
+        await App(config, clock, lambda: load_config(path, feed=True).config, warmed).run(duration_s=duration_s)
 
     uvloop.run(main())
 
@@ -43,5 +43,5 @@ def demo(path: Path | None, *, symbols: int, speed: float, seed: int, duration_s
     from daemon.demo import demo as whole  # noqa: PLC0415 (as above)
 
     clock = SystemClock()
-    warm.up(config, clock)
-    uvloop.run(whole(load, clock, symbols=symbols, speed=speed, seed=seed, duration_s=duration_s))
+    warmed = warm.up(config, clock)
+    uvloop.run(whole(load, clock, warmed, symbols=symbols, speed=speed, seed=seed, duration_s=duration_s))

@@ -14,6 +14,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
+from daemon import kernelcache
 from daemon.scoring.errors import WireError
 from daemon.scoring.model import Model
 from daemon.scoring.wire import Decoder, answer, view_of
@@ -74,6 +75,7 @@ def main() -> None:
         contextlib.suppress(BrokenPipeError, ConnectionResetError),
     ):
         serve(connection)
+    kernelcache.seal()
 
 
 if __name__ == "__main__":

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
-from daemon.commands import begin
+from daemon import kernelcache
+from tests.fakes.program import environment
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
 
-
-def test_an_edited_source_gets_another_kernel_cache_and_the_old_one_goes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for package in begin.PACKAGES:
-        (tmp_path / "src" / package).mkdir(parents=True)
-    helper = tmp_path / "src" / "indicators" / "sums.py"
-    helper.write_text("1")
-    monkeypatch.setattr(begin, "_ROOT", tmp_path / "src")
-    first = begin.kernel_cache(tmp_path)
-    first.mkdir()
-    assert begin.kernel_cache(tmp_path) == first
-    helper.write_text("1 + 1")
-    second = begin.kernel_cache(tmp_path)
-    assert second != first
-    assert not first.exists()
+def test_an_exchange_keeps_its_kernels_where_the_daemon_does(tmp_path: Path) -> None:
+    environ = environment(tmp_path)
+    del environ[kernelcache.PLACE]
+    told = subprocess.run(
+        [sys.executable, "-m", "daemon", "simulate", "--synthetic", "5", "--port", "0", "--duration", "0", "--json"],
+        env=environ,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=50,
+    )
+    assert told.stderr == ""
+    (folder,) = (tmp_path / ".cache" / "technic").iterdir()
+    assert (folder / kernelcache.LIST).exists()
+    assert oct(folder.stat().st_mode & 0o777) == "0o700"
