@@ -15,15 +15,15 @@ import signal
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
 
-from daemon import assembly, delivery, gauges, lock, snapshot, standing, upkeep, warm
+from daemon import assembly, delivery, gauges, lock, reload, snapshot, standing, upkeep, warm
 from daemon.ending import Ending
 from daemon.engine.inbox import Inbox
 from daemon.live import Live
 from daemon.market import reach
 from daemon.metrics import Metrics
 from daemon.notify import Notifier
-from daemon.reload import Reloader
 from daemon.supervision import Supervisor
+from daemon.upkeep import BacklogWatch
 from streams.errors import AuthRejected, CertificateRejected
 from streams.outbox import Outbox
 from streams.polygon.spoilage import Condition
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from daemon.config import Config
-    from streams.polygon.spoilage import Verdict
     from daemon.warm import Warm
+    from streams.polygon.spoilage import Verdict
     from streams.types import Clock
 
 TURN_S = 1.5
@@ -106,13 +106,14 @@ class App:
         self.notifier = stack.enter_context(Notifier(clock))
         warmed = await asyncio.to_thread(warm.parts, config, clock) if self._warmed is None else self._warmed
         self.calendar, self.plan, self.codec = warmed
-        self.sessions = self.calendar.sessions
         self.teacher = assembly.teacher_of(config, clock, patient=config.feed.lossless)
         if self.teacher:
             stack.callback(self.teacher.close)
         self._state = folder / "engine.state"
         self.engine = snapshot.restored(
-            self._state, lambda: assembly.engine_of(config, self.plan, self.teacher, self.sessions), self.teacher
+            self._state,
+            lambda: assembly.engine_of(config, self.plan, self.teacher, self.calendar.sessions),
+            self.teacher,
         )
         if self.teacher:
             self.teacher.start()
@@ -136,7 +137,7 @@ class App:
         )
         self.feed, self.time = await reach(
             config.feed,
-            self.sessions,
+            self.calendar.sessions,
             clock,
             random=jitter,
             on_frame=lambda frame, arrival_ms: self.live.take(frame, arrival_ms),  # noqa: PLW0108 (made below)
@@ -156,9 +157,9 @@ class App:
             spoiled=self._spoiled,
             stored=lambda _: self.sink.wake(),
         )
-        self.reload = Reloader(
-            config, self._reread, self.live.use, events=self.events, metrics=self.metrics, notifier=self.notifier
-        )
+        self.backlog = BacklogWatch(self.outbox)
+        self.reload = reload.of(self, self._reread)
+        self.events.calendar(self.calendar.warning)
 
     def _tasks(self) -> dict[str, Callable[[], Awaitable[None]]]:
         tasks: dict[str, Callable[[], Awaitable[None]]] = {
@@ -168,6 +169,7 @@ class App:
             "redis": self.sink.run,
             "events": self.event_stream.run,
             "reload": self.reload.run,
+            "backlog": self.backlog.run,
             "watchdog": lambda: upkeep.feed_watchdog(self.notifier, lambda: standing.pulse(self)),
             "prune": lambda: upkeep.prune(self.outbox, self.clock),
         }

@@ -81,6 +81,12 @@ class Events:
         else:
             self.tell("outbox.healed", what="all alerts are on disk")
 
+    def calendar(self, warning: str) -> None:
+        """What was wrong on the way to the session table, "" if nothing."""
+        if warning:
+            remedy = "see state.cache and the locked exchange_calendars, and restart"
+            self.tell("calendar.warning", alarm=True, what=warning, remedy=remedy)
+
     def server(self, what: str) -> None:
         """The embedded server was started again."""
         self.tell("redis.restarted", alarm=True, what=what)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from streams.outbox import OutboxError
 from streams.polygon.session import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from daemon.app import App
+    from daemon.figures import Figures
     from streams.outbox import Backlog
 
 SINK_STATES = ("starting", "live", "away", "refused")
@@ -43,15 +40,14 @@ def _follow_feed(app: App) -> None:
 
 
 def _follow_engine(app: App) -> None:
-    metrics, engine = app.metrics, app.engine
-    metrics.engine_bars.follow(
-        lambda: {name: n for name, n in msgspec.structs.asdict(engine.counts).items() if name != "minutes"}
-    )
-    metrics.minutes_closed.follow(lambda: engine.counts.minutes)
-    metrics.closed_seconds.follow(lambda: engine.barrier.closed_ms / 1000)
-    metrics.symbols.follow(lambda: len(engine.symbols))
+    metrics, live = app.metrics, app.live
+    metrics.engine_bars.follow(lambda: {name: n for name, n in live.figures.counts.items() if name != "minutes"})
+    metrics.minutes_closed.follow(lambda: live.figures.counts["minutes"])
+    metrics.closed_seconds.follow(lambda: live.figures.closed_ms / 1000)
+    metrics.symbols.follow(lambda: live.figures.symbols)
     metrics.symbols_limit.follow(lambda: app.config.engine.max_symbols)
-    metrics.rules.follow(lambda: len(engine.plan.rules))
+    metrics.symbols_refused.follow(lambda: live.figures.refused)
+    metrics.rules.follow(lambda: len(live.figures.rules))
     metrics.reload_failed.follow(lambda: app.reload.failed)
 
 
@@ -64,20 +60,20 @@ def _follow_delivery(app: App) -> None:
     metrics.outbox_lost.follow(lambda: ring.dropped)
     metrics.sink_state.follow(lambda: _one_of(SINK_STATES, sink.state))
     metrics.delivered.follow(lambda: {"redis": sink.delivered})
+    metrics.events_dropped.follow(lambda: app.event_stream.dropped)
 
 
 def _follow_model(app: App) -> None:
-    metrics, engine, teacher = app.metrics, app.engine, app.teacher
-    metrics.questions.follow(lambda: engine.judge.quality().questions)
-    metrics.model_quality.follow(lambda: {name: getattr(engine.judge.quality(), name) for name in MEASURES})
+    metrics, live, teacher = app.metrics, app.live, app.teacher
+    metrics.questions.follow(lambda: live.figures.quality.questions)
+    metrics.questions_lapsed.follow(lambda: live.figures.lapsed)
+    metrics.model_quality.follow(lambda: {name: getattr(live.figures.quality, name) for name in MEASURES})
     if teacher:
         metrics.lessons_waiting.follow(lambda: teacher.unlearned)
         metrics.lessons_dropped.follow(lambda: teacher.dropped)
         metrics.views_late.follow(lambda: teacher.late)
         metrics.learner_deaths.follow(lambda: teacher.deaths)
-        metrics.view_age_seconds.follow(
-            lambda: (engine.barrier.closed_ms - engine.view.minute_ms) / 1000 if engine.view else 0.0
-        )
+        metrics.view_age_seconds.follow(lambda: _view_age_s(live.figures))
 
 
 def _one_of(names: Iterable[str], holds: str) -> dict[str, float]:
@@ -85,15 +81,18 @@ def _one_of(names: Iterable[str], holds: str) -> dict[str, float]:
 
 
 def _of_backlog(app: App, number: Callable[[Backlog], float]) -> Callable[[], dict[str, float]]:
-    """Reads the outbox; shows nothing while the disk fails, so that a scrape has all the rest."""
+    """Shows nothing while the disk does not tell, so that a scrape has all the rest."""
 
     def read() -> dict[str, float]:
-        with suppress(OutboxError):
-            return {"redis": number(app.outbox.backlog("redis"))}
-        return {}
+        backlog = app.backlog.newest
+        return {} if backlog is None else {"redis": number(backlog)}
 
     return read
 
 
 def _age_s(app: App, backlog: Backlog) -> float:
     return 0.0 if backlog.oldest_ms is None else max(app.clock.wall_ms() - backlog.oldest_ms, 0) / 1000
+
+
+def _view_age_s(figures: Figures) -> float:
+    return 0.0 if figures.view_ms is None else (figures.closed_ms - figures.view_ms) / 1000

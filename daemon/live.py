@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from daemon import figures
 from streams.bars import MINUTE_MS
 from streams.outbox import Entry
 from streams.polygon.spoilage import Spoilage
@@ -73,6 +74,10 @@ class Live:
         overflow: called when not even minute bars fit: drops the feed on purpose.
         spoiled: called when the condition of the feed's elements is another one: may drop the feed on purpose.
         stored: called with the alerts newly on disk, on the event loop.
+
+    Attributes:
+        turned_s: when the newest turn ended.
+        figures: what it left behind.
     """
 
     def __init__(
@@ -94,10 +99,11 @@ class Live:
         self._market, self._clock, self._metrics = market, clock, metrics
         self._lossless, self._overflow, self._spoiled, self._stored = lossless, overflow, spoiled, stored
         self.spoilage = Spoilage()
-        self._wake, self._room = asyncio.Event(), asyncio.Event()
+        self._wake, self._room, self._used = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._plan: Plan | None = None
         self._arrived: deque[tuple[int, float]] = deque(maxlen=UNDELIVERED)
         self.turned_s = clock.monotonic_s()
+        self.figures = figures.of(engine)
 
     def delivered(self, seq: int) -> None:
         """All alerts up to this place in the outbox have reached Redis."""
@@ -105,10 +111,13 @@ class Live:
         while self._arrived and self._arrived[0][0] <= seq:
             self._metrics.frame_to_alert.observe(now_s - self._arrived.popleft()[1])
 
-    def use(self, plan: Plan) -> None:
-        """Exchange the rules before the next turn."""
+    async def use(self, plan: Plan) -> bool:
+        """Exchange the rules before the next turn, and wait until it has ended; whether the engine has taken them."""
         self._plan = plan
+        self._used.clear()
         self._wake.set()
+        await self._used.wait()
+        return self._engine.plan is plan
 
     @property
     def waiting_s(self) -> float:
@@ -171,6 +180,8 @@ class Live:
 
     def _after(self, stored: Sequence[Stored], oldest_s: float | None) -> None:
         self.turned_s = self._clock.monotonic_s()
+        if self._plan is None:
+            self._used.set()
         if stored:
             if oldest_s is not None:
                 self._metrics.frame_to_outbox.observe(self.turned_s - oldest_s)
@@ -188,6 +199,7 @@ class Live:
             stored += self._store(self._engine.advance(now_ms))
         if batch.size:
             self._metrics.turn_seconds.observe(self._clock.monotonic_s() - started_s)
+        self.figures = figures.of(self._engine, self.figures)
         return stored
 
     def _store(self, alerts: Sequence[Alert]) -> list[Stored]:

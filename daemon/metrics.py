@@ -130,6 +130,9 @@ class Metrics:
         )
         self.symbols = self._followed("gauge", "symbols", "Symbols in the table.")
         self.symbols_limit = self._followed("gauge", "symbols_limit", "Symbols the table may hold.")
+        self.symbols_refused = self._followed(
+            "counter", "symbols_refused", "Times that a symbol got no place, because the table is full."
+        )
         self.rules = self._followed("gauge", "rules", "Rules in force.")
         self.turn_seconds = self._histogram("turn_seconds", "One turn of the engine that took bars.", STEP_S)
         self.input_age_seconds = self._followed(
@@ -171,6 +174,10 @@ class Metrics:
         )
         self.delivered = self._followed("counter", "delivered", "Alerts confirmed by a sink.", "sink")
 
+        self.events_dropped = self._followed(
+            "counter", "events_dropped", "Events lost because too many waited for Redis."
+        )
+
     def _declare_model(self) -> None:
         self.lessons_waiting = self._followed(
             "gauge", "lessons_waiting", "Market minutes of answers that the learner has not learned yet."
@@ -190,6 +197,11 @@ class Metrics:
             "counter", "learner_deaths", "Learner's processes that ended without being told to."
         )
         self.questions = self._followed("counter", "questions", "Questions answered and judged.")
+        self.questions_lapsed = self._followed(
+            "counter",
+            "questions_lapsed",
+            "Questions dropped unanswered, because a minute of their window was not seen.",
+        )
         self.model_quality = self._followed(
             "gauge", "model_quality", "On predictions as issued: auc, log_loss, base_log_loss.", "measure"
         )

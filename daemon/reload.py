@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from daemon import assembly
+from daemon import assembly, warm
 from daemon.configfile import ConfigError
 from daemon.engine.errors import RulesError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
+    from daemon.app import App
     from daemon.config import Config
     from daemon.engine.plan import Plan
     from daemon.events import Events
@@ -22,13 +23,28 @@ FIXED = ("feed", "model", "redis", "state", "http", "log")
 """Sections that take a restart; of ``engine`` everything but the rules."""
 
 
+def of(app: App, reread: Callable[[], Config]) -> Reloader:
+    """The one that reloads the rules of `app`, whose engine stands."""
+    settings = assembly.settings_of(app.config)
+    return Reloader(
+        app.config,
+        reread,
+        app.live.use,
+        compiled=lambda plan: warm.kernels(plan, app.calendar.sessions, settings),
+        events=app.events,
+        metrics=app.metrics,
+        notifier=app.notifier,
+    )
+
+
 class Reloader:
     """Answers SIGHUP.
 
     Args:
         config: the one in force; what of it takes a restart stays so.
         reread: reads the configuration anew.
-        apply: hands a new plan to the engine, which takes it between two steps.
+        compiled: compiles what a new plan needs, in a thread of its own, while the engine goes on with the old one.
+        apply: hands a new plan to the engine, which takes it between two steps; gives whether it has.
         events, metrics, notifier: told the outcome.
 
     Attributes:
@@ -39,13 +55,14 @@ class Reloader:
         self,
         config: Config,
         reread: Callable[[], Config],
-        apply: Callable[[Plan], None],
+        apply: Callable[[Plan], Awaitable[bool]],
         *,
+        compiled: Callable[[Plan], None],
         events: Events,
         metrics: Metrics,
         notifier: Notifier,
     ) -> None:
-        self._config, self._reread, self._apply = config, reread, apply
+        self._config, self._reread, self._apply, self._compiled = config, reread, apply, compiled
         self._events, self._metrics, self._notifier = events, metrics, notifier
         self._asked = asyncio.Event()
         self.failed = False
@@ -63,17 +80,23 @@ class Reloader:
             try:
                 fresh = await asyncio.to_thread(self._reread)
                 plan = await asyncio.to_thread(assembly.plan_of, self._merged(fresh))
+                await asyncio.to_thread(self._compiled, plan)
             except (ConfigError, RulesError, OSError) as error:
                 self._refused(str(error))
             else:
-                self._done(fresh, plan)
+                await self._use(fresh, plan)
 
     def _merged(self, fresh: Config) -> Config:
         engine = self._config.engine.model_copy(update={"rules": fresh.engine.rules})
         return self._config.model_copy(update={"engine": engine})
 
+    async def _use(self, fresh: Config, plan: Plan) -> None:
+        if await self._apply(plan):
+            self._done(fresh, plan)
+        else:
+            self._refused("the engine failed to take them, see the log")
+
     def _done(self, fresh: Config, plan: Plan) -> None:
-        self._apply(plan)
         self.failed = False
         self._metrics.reloads.labels("done").inc()
         waits = ", ".join(self._waits(fresh))

@@ -28,6 +28,9 @@ NEW_YORK = ZoneInfo("America/New_York")
 SLOW_S = 5.0
 """An engine that has not turned, or input that has waited, for longer than this is not ready."""
 
+SCARCE = 0.95
+"""A symbol table with more than this share of its rows taken will soon refuse symbols."""
+
 HEARING = (State.SUBSCRIBED, State.LIVE)
 
 
@@ -38,8 +41,7 @@ async def show(app: App, stack: AsyncExitStack) -> None:
         WebAddressError: the address cannot be listened on.
     """
     readiness = Readiness()
-    checks = {"feed": feed, "engine": _engine, "redis": _redis, "disk": _disk, "learner": _learner, "rules": _rules}
-    for name, check in checks.items():
+    for name, check in CHECKS.items():
         readiness.watch(name, partial(check, app))
     app.metrics.ready.follow(lambda: {name: float(check.ok) for name, check in readiness.checks().items()})
     app.metrics.task_turn_seconds.follow(lambda: {"engine": app.clock.monotonic_s() - app.live.turned_s})
@@ -57,14 +59,15 @@ def pulse(app: App) -> Pulse:
 
 def facts(app: App) -> dict[str, object]:
     """What the status page shows beside the checks."""
-    engine, quality = app.engine, app.engine.judge.quality()
+    figures = app.live.figures
+    quality = figures.quality
     return {
-        "market time (New York)": _when(engine.barrier.now_ms),
-        "newest closed minute (New York)": _when(engine.barrier.closed_ms),
-        "symbols": len(engine.symbols),
-        "rules": ", ".join(rule.name for rule in engine.plan.rules),
-        "minute bars": engine.counts.bars,
-        "second bars": engine.counts.seconds,
+        "market time (New York)": _when(figures.now_ms),
+        "newest closed minute (New York)": _when(figures.closed_ms),
+        "symbols": figures.symbols,
+        "rules": ", ".join(figures.rules),
+        "minute bars": figures.counts["bars"],
+        "second bars": figures.counts["seconds"],
         "alerts delivered": app.sink.delivered,
         "questions answered": quality.questions,
         "score, AUC": round(quality.auc, 3),
@@ -102,7 +105,30 @@ def _learner(app: App) -> Check:
 
 def _rules(app: App) -> Check:
     refused = "the last reload was refused, older rules are in force"
-    return Check(not app.reload.failed, refused if app.reload.failed else f"{len(app.engine.plan.rules)} in force")
+    return Check(not app.reload.failed, refused if app.reload.failed else f"{len(app.live.figures.rules)} in force")
+
+
+def _symbols(app: App) -> Check:
+    taken, limit = app.live.figures.symbols, app.config.engine.max_symbols
+    remedy = "; rows are never given back: raise engine.max_symbols and restart before it is full"
+    scarce = taken > SCARCE * limit
+    return Check(not scarce, f"{taken} of {limit} rows are taken{remedy if scarce else ''}")
+
+
+def _calendar(app: App) -> Check:
+    return Check(ok=True, detail=app.calendar.warning or "made for today")
+
+
+CHECKS = {
+    "feed": feed,
+    "engine": _engine,
+    "redis": _redis,
+    "disk": _disk,
+    "learner": _learner,
+    "rules": _rules,
+    "symbols": _symbols,
+    "calendar": _calendar,
+}
 
 
 def _when(ms: int) -> str:

@@ -16,12 +16,36 @@ if TYPE_CHECKING:
 
     from daemon.notify import Notifier
     from daemon.watchdog import Pulse
-    from streams.outbox import Outbox
+    from streams.outbox import Backlog, Outbox
     from streams.types import Clock
 
 log = structlog.get_logger()
 
 PRUNE_S = 60.0
+BACKLOG_S = 1.0
+
+
+class BacklogWatch:
+    """Looks at the outbox now and then, in a thread, for a disk that hangs must not hold whoever asks.
+
+    Attributes:
+        newest: how far Redis is behind; None while the disk does not tell.
+    """
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self.newest: Backlog | None = None
+
+    async def run(self) -> None:
+        """Look for ever."""
+        while True:
+            self.newest = await asyncio.to_thread(self._look)
+            await asyncio.sleep(BACKLOG_S)
+
+    def _look(self) -> Backlog | None:
+        with suppress(OutboxError):
+            return self._outbox.backlog("redis")
+        return None
 
 
 async def feed_watchdog(notifier: Notifier, pulse: Callable[[], Pulse]) -> None:

@@ -174,6 +174,11 @@ class Engine:
             self._close_minute(minute_ms)
         return self._flush()
 
+    @property
+    def lapsed(self) -> int:
+        """Questions dropped unanswered, because a minute of their window was not seen."""
+        return self._questions.lapsed
+
     def leaders(self, most: int) -> list[tuple[str, float, float]]:
         """Symbol, score and close of the highest scores at the last closed bar, best first."""
         scores = self._scores[: len(self.symbols)]

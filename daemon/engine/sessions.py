@@ -26,9 +26,6 @@ PRE_MS = 330 * MINUTE_MS
 POST_MS = 240 * MINUTE_MS
 """After hours end four hours after the close: at 20:00, on half days at 17:00."""
 
-FULL_DAY_MS = 390 * MINUTE_MS
-"""The regular session of a day that is not cut short."""
-
 NO_DAY = -1
 """Where there is none: the day before the table begins, the anchor of closed hours."""
 
@@ -69,7 +66,6 @@ class SessionTable:
         open_ms, close_ms: as given.
         pre_ms: ``int64[days]``, where the pre-market begins.
         post_ms: ``int64[days]``, where after hours end.
-        early: ``bool[days]``, whether the session is cut short.
 
     Raises:
         ValueError: the sessions are no ascending, separate days.
@@ -80,7 +76,6 @@ class SessionTable:
         self.close_ms = np.ascontiguousarray(close_ms, np.int64)
         self.pre_ms = self.open_ms - PRE_MS
         self.post_ms = self.close_ms + POST_MS
-        self.early = self.close_ms - self.open_ms < FULL_DAY_MS
         if not (self.open_ms.ndim == 1 and self.open_ms.size and self.open_ms.shape == self.close_ms.shape):
             raise ValueError("sessions need one open and one close a day, and at least one day")
         if (self.open_ms >= self.close_ms).any() or (self.post_ms[:-1] > self.pre_ms[1:]).any():
@@ -137,7 +132,3 @@ class SessionTable:
         day, phase = self.day(ms), self.phase(ms)
         begin_ms = np.where(phase == Phase.PRE, self.pre_ms[day], self.open_ms[day])
         return np.where(phase == Phase.CLOSED, NO_DAY, begin_ms)
-
-    def close_of_day_ms(self, ms: Longs | int) -> Longs:
-        """``int64``: close of the regular session of the day that the moment belongs to; 0 where closed."""
-        return np.where(self.phase(ms) == Phase.CLOSED, 0, self.close_ms[self.day(ms)])

@@ -15,26 +15,15 @@ class Check(NamedTuple):
     detail: str = ""
 
 
-STARTING = Check(ok=False, detail="starting")
-
-
 class Readiness:
-    """Named checks: some are set when something changes, others are read when somebody asks.
+    """Named checks, read when somebody asks.
 
     Ready means that every one of them is well. A service that runs and is not ready goes on with what it can: the
     checks say which part is missing.
-
-    Args:
-        names: parts that will report; until they do they count as starting.
     """
 
-    def __init__(self, *names: str) -> None:
-        self._read: dict[str, Callable[[], Check]] = {name: lambda: STARTING for name in names}
-
-    def set(self, name: str, *, ok: bool, detail: str = "") -> None:
-        """How `name` stands from now on."""
-        check = Check(ok, detail)
-        self.watch(name, lambda: check)
+    def __init__(self) -> None:
+        self._read: dict[str, Callable[[], Check]] = {}
 
     def watch(self, name: str, read: Callable[[], Check]) -> None:
         """Ask `read` whenever it is asked how `name` stands; quick, on the event loop."""
@@ -43,15 +32,6 @@ class Readiness:
     def checks(self) -> dict[str, Check]:
         """How every part stands, by name."""
         return {name: read() for name, read in self._read.items()}
-
-    @property
-    def ready(self) -> bool:
-        """Whether all is well."""
-        return all(check.ok for check in self.checks().values())
-
-    def failing(self) -> str:
-        """What is not well, on one line; "" if all is."""
-        return "; ".join(f"{name}: {check.detail}" for name, check in self.checks().items() if not check.ok)
 
     def report(self) -> dict[str, Any]:
         """The body of ``/readyz``."""

@@ -93,9 +93,10 @@ def test_every_day_runs_from_0400_to_2000_in_new_york_and_to_1700_on_half_days(
 
     assert local(sessions.pre_ms) == {"04:00"}
     assert local(sessions.open_ms) == {"09:30"}
-    assert local(sessions.post_ms[~sessions.early]) == {"20:00"}
-    assert local(sessions.post_ms[sessions.early]) == {"17:00"}
-    assert 0.005 < sessions.early.mean() < 0.02
+    half = sessions.close_ms - sessions.open_ms < 390 * 60_000
+    assert local(sessions.post_ms[~half]) == {"20:00"}
+    assert local(sessions.post_ms[half]) == {"17:00"}
+    assert 0.005 < half.mean() < 0.02
 
 
 def test_all_regular_minutes_of_a_full_day_count_390(sessions: SessionTable) -> None:

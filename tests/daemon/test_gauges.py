@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from daemon import standing
 from daemon.clock import SystemClock
 from daemon.metrics import Followed
 from streams.bars import MINUTE_MS
@@ -17,6 +19,7 @@ from tests.daemon.running import KEY, OPEN, Tape, config_of, replayed, running, 
 from tests.streams.redis.waiting import eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from daemon.app import App
@@ -50,7 +53,7 @@ def followed(metrics: Metrics) -> set[str]:
 
 
 async def at_work(app: App, alerts: int) -> None:
-    await eventually(lambda: app.engine.barrier.closed_ms == LAST_MS)
+    await eventually(lambda: app.live.figures.closed_ms == LAST_MS)
     await eventually(lambda: app.sink.delivered == alerts and app.outbox.backlog("redis").pending == 0)
 
 
@@ -78,6 +81,26 @@ async def test_every_number_that_is_followed_can_be_scraped(tmp_path: Path, lear
             assert found["technic_ready"]["engine"] == 1
 
 
+async def test_a_scrape_never_asks_the_disk_nor_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(config_of(tmp_path, "ws://127.0.0.1:1/stocks")) as app:
+        await eventually(lambda: app.backlog.newest is not None)
+        loop = threading.get_ident()
+        asked: list[str] = []
+
+        def noting(name: str, ask: Callable[..., Any]) -> Callable[..., Any]:
+            def note(*arguments: Any) -> Any:
+                asked.extend([name] * (threading.get_ident() == loop))
+                return ask(*arguments)
+
+            return note
+
+        monkeypatch.setattr(app.outbox, "backlog", noting("disk", app.outbox.backlog))
+        monkeypatch.setattr(app.engine.judge, "quality", noting("judge", app.engine.judge.quality))
+        scraped(app.metrics)
+        standing.facts(app)
+        assert asked == []
+
+
 async def test_a_disk_that_fails_takes_its_numbers_with_it_and_no_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +111,7 @@ async def test_a_disk_that_fails_takes_its_numbers_with_it_and_no_others(
 
         with monkeypatch.context() as broken:
             broken.setattr(app.outbox, "backlog", failing)
+            await eventually(lambda: app.backlog.newest is None)
             found = scraped(app.metrics)
         assert followed(app.metrics) - set(found) - OF_THE_LEARNER == {
             "technic_outbox_pending",

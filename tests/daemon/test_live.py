@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from daemon import standing
+from daemon import assembly, standing
 from daemon.engine.inbox import Inbox
 from daemon.live import FUTURE_MS, Live
 from daemon.metrics import Metrics
@@ -356,6 +356,31 @@ async def test_a_turn_under_way_ends_before_the_end_and_blocks_no_one_else(tmp_p
     assert desk.engine.counts.bars == 10
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("engine")]
     desk.outbox.close()
+
+
+async def test_rules_are_in_force_once_that_is_told_even_while_a_turn_is_under_way(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, None)
+    gate, plan = Gate(desk.engine), assembly.plan_of(desk.config)
+    desk.receive(*minutes_of(0), arrival_ms=OPEN)
+    async with turning(desk):
+        await eventually(lambda: gate.held)
+        using = asyncio.create_task(desk.live.use(plan))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not using.done()
+        gate.open()
+        assert await asyncio.wait_for(using, 10)
+        assert desk.engine.plan is plan
+
+
+async def test_a_turn_leaves_its_figures_behind(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, None)
+    before = desk.live.figures
+    desk.receive(*minutes_of(0), arrival_ms=OPEN)
+    async with turning(desk):
+        await eventually(lambda: desk.live.figures.counts["bars"] == 10)
+    assert (desk.live.figures.symbols, desk.live.figures.rules) == (10, ("turn-up", "busy"))
+    assert before.counts["bars"] == 0
 
 
 def test_merging_lets_no_second_bar_overtake_a_minute_bar(tmp_path: Path) -> None:

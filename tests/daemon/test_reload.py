@@ -46,16 +46,26 @@ class Service:
         self.config.write_text(TECHNIC)
         self.rules.write_text(RULES)
         self.plans: list[Plan] = []
+        self.compiled: list[Plan] = []
+        self.takes = asyncio.Event()
+        self.takes.set()
+        self.failing = False
         self.stream, self.metrics, self.clock = Stream(), Metrics(), ManualClock()
         self.notifier = Notifier(self.clock, systemd.environ)
         self.reloader = Reloader(
             self.read(),
             self.read,
-            self.plans.append,
+            self.apply,
+            compiled=self.compiled.append,
             events=Events(self.stream, self.clock),  # type: ignore[arg-type]
             metrics=self.metrics,
             notifier=self.notifier,
         )
+
+    async def apply(self, plan: Plan) -> bool:
+        await self.takes.wait()
+        self.plans.append(plan)
+        return not self.failing
 
     def read(self) -> Config:
         return load_config(self.config).config
@@ -140,6 +150,32 @@ async def test_a_bad_configuration_is_refused_with_its_place(service: Service) -
     assert "engine.rule" in (await service.reload())["STATUS"]
     assert service.plans == []
     assert service.count("refused") == 2
+
+
+async def test_done_is_told_once_the_engine_has_taken_rules_that_were_compiled_before(service: Service) -> None:
+    service.takes.clear()
+    service.systemd.listen()
+    service.reloader.ask()
+    await eventually(lambda: len(service.compiled) == 1)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert (service.count("done"), service.systemd.has_heard("READY")) == (None, False)
+    service.takes.set()
+    await eventually(lambda: service.count("done") == 1)
+    assert service.plans == service.compiled
+
+
+async def test_rules_that_the_engine_fails_to_take_are_refused(service: Service) -> None:
+    service.failing = True
+    assert "the engine failed to take them" in (await service.reload())["STATUS"]
+    assert (service.count("done"), service.count("refused"), service.reloader.failed) == (None, 1, True)
+
+
+async def test_all_mistakes_of_a_file_are_one_line_of_status(service: Service) -> None:
+    service.rules.write_text(RULES.replace("sma(", "smma("))
+    answer = await service.reload()
+    assert answer["STATUS"].count("smma") >= 2
+    assert set(answer) == {"READY", "STATUS"}
 
 
 async def test_a_mended_file_ends_the_alarm(service: Service) -> None:

@@ -29,7 +29,6 @@ def test_a_moment_belongs_to_what_begins_there(week: SessionTable) -> None:
 
 def test_a_half_day_ends_its_after_hours_at_17_oclock(week: SessionTable) -> None:
     at_13, at_17 = OPEN + DAY + 210 * MINUTE, OPEN + DAY + 450 * MINUTE
-    assert week.early.tolist() == [False, True]
     assert week.phase(np.array([at_13 - 1, at_13, at_17 - 1, at_17])).tolist() == [1, 2, 2, -1]
 
 
@@ -38,7 +37,6 @@ def test_beyond_the_table_everything_is_closed(week: SessionTable) -> None:
     assert (week.phase(far) == Phase.CLOSED).all()
     assert week.day(far).tolist() == [NO_DAY, NO_DAY, 1, 1]
     assert np.isnan(week.minutes_since_open(far)).all()
-    assert week.close_of_day_ms(far).tolist() == [0] * 4
 
 
 def test_minutes_since_open_are_known_in_regular_hours_only(week: SessionTable) -> None:
@@ -54,11 +52,6 @@ def test_the_pre_market_has_an_anchor_of_its_own_and_after_hours_go_on_with_the_
     anchors = week.anchor(np.array(monday + tuesday)).tolist()
     assert anchors == [begins + day for day in (0, DAY) for begins in (OPEN - 330 * MINUTE, OPEN, OPEN)]
     assert week.anchor(OPEN + 12 * HOUR) == NO_DAY
-
-
-def test_the_close_belongs_to_the_day_of_the_moment(week: SessionTable) -> None:
-    moments = np.array([OPEN - HOUR, OPEN + 8 * HOUR, OPEN + DAY])
-    assert week.close_of_day_ms(moments).tolist() == [*[OPEN + 390 * MINUTE] * 2, OPEN + DAY + 210 * MINUTE]
 
 
 def test_one_moment_is_answered_like_an_array_of_one(week: SessionTable) -> None:

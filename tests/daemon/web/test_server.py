@@ -12,7 +12,7 @@ import pytest
 from daemon.config import HttpSection
 from daemon.metrics import Metrics
 from daemon.web import guard
-from daemon.web.readiness import Readiness
+from daemon.web.readiness import Check, Readiness
 from daemon.web.server import Pages, WebAddressError, serving
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ class Service(NamedTuple):
 @pytest.fixture
 async def service(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Service]:
     monkeypatch.setattr(guard, "PATIENCE_S", 0.3)
-    readiness = Readiness("feed")
+    readiness = Readiness()
+    readiness.watch("feed", lambda: Check(ok=False, detail="starting"))
     pages = FailingPages("1.2.3", readiness, Metrics(), lambda: {"symbols": 99})
     async with (
         serving(HttpSection(port=0, hosts=("Scanner.example",)), pages) as port,
@@ -80,7 +81,7 @@ async def test_health_is_the_processs_and_readiness_that_of_all_checks(service: 
     async with service.get("/readyz") as answer:
         checks = {"feed": {"ok": False, "detail": "starting"}}
         assert (answer.status, await answer.json()) == (503, {"ready": False, "checks": checks})
-    service.readiness.set("feed", ok=True, detail="live")
+    service.readiness.watch("feed", lambda: Check(ok=True, detail="live"))
     async with service.get("/readyz") as answer:
         assert (answer.status, (await answer.json())["ready"]) == (200, True)
 
