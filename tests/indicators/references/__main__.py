@@ -1,0 +1,47 @@
+"""The page of agreement in Markdown: ``python -m tests.indicators.references > docs/agreement.md``."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from tests.conftest import DATA
+from tests.indicators.references import FOLDER, compare, references
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.indicators.references import Difference, Reference
+
+HEAD = """# Agreement with published values
+
+Made by `python -m tests.indicators.references` from the lists that the tests read. The files are worked examples,
+spreadsheets made by hand, and outputs of other libraries: StockCharts' ChartSchool (`stockcharts`), Stock.Indicators
+(`skender`), the test data of LEAN (`lean`) and mplfinance. The tolerance is half a unit of the last digit that a file
+shows, unless the note says what else it lost; a comparison starts at the row where another start of a recursion no
+longer shows there. `Relative` is the largest difference as a share of the largest value of its column.
+
+| File | Indicator | Outputs | From row | Values | Largest difference | Relative | Tolerance | Note |
+| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | --- |
+"""
+
+
+def what(reference: Reference) -> str:
+    """First cells of its row: what is compared with what."""
+    outputs = ", ".join(reference.columns)
+    return f"| `{reference.file}` | `{reference.spec}` | {outputs} | {reference.converged} |"
+
+
+def row(reference: Reference, found: Difference) -> str:
+    """One row of the table."""
+    figures = f"{found.compared} | {found.absolute:.0e} | {found.relative:.0e} | {reference.tolerance:.0e}"
+    return f"{what(reference)} {figures} | {reference.note} |"
+
+
+def page(folder: Path) -> str:
+    """The whole page."""
+    return HEAD + "".join(f"{row(reference, compare(reference, folder))}\n" for reference in references())
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page(DATA / FOLDER))
