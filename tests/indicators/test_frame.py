@@ -112,7 +112,7 @@ def test_growth_at_least_doubles_and_fills_with_fresh_rows() -> None:
 
 def test_saved_state_loads_with_other_indicators_and_warms_up_the_new() -> None:
     bars = rising(60)
-    old, new = Frame([SMA, CATALOGUE.spec("rsi")], 1), Frame([WMA, SMA], 1)
+    old, new = Frame([SMA, CATALOGUE.spec("rsi")], 1, lookback=10), Frame([WMA, SMA], 1)
     feed(old, [bars], [0], 0, 10)
     assert new.load_arrays(old.to_arrays()) == ("wma(40)",)
     assert new.bar("close", np.array([0]), 9)[0] == 1.0
