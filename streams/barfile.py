@@ -3,34 +3,27 @@
 Two layouts are known: our own, ``symbol, ts, open, high, low, close, volume[, vwap]`` with ``ts`` in milliseconds, and
 the vendor's flat files, ``ticker, volume, open, close, high, low, window_start, transactions`` with ``window_start``
 in nanoseconds; both times are UTC and at the bar's start. Columns beyond these are not read.
-
-Errors, and who acts::
-
-    BarFileError    stop: the file is unreadable or foreign; a person names another one
 """
 # ruff: noqa: S608 - the names in these statements are our own
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import duckdb
 import numpy as np
 
 from streams.barlayout import COLUMNS, PRICES, LayoutError, recognise, select
 from streams.bars import FIELDS, SYMBOL, BarBatch
-from streams.errors import StreamError
 from streams.polygon.jit import kernel
 from streams.polygon.laws import EARLIEST_MS, LATEST_MS, VERDICTS, breach, known
 from streams.polygon.messages import Reason
+from streams.tablefile import TableFile, TableFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -49,22 +42,10 @@ _TICKER = re.compile(r"[A-Za-z0-9./-]{1,16}")
 _TIMELY = f"start_ms >= {EARLIEST_MS} AND start_ms < {LATEST_MS}"
 
 
-class BarFileError(StreamError):
-    """The file cannot be used as bars. Stop: a person names another file, or mends this one.
+class BarFileError(TableFileError):
+    """The file cannot be used as bars. Stop: a person names another file, or mends this one."""
 
-    Attributes:
-        path: the file.
-        column: the column at fault; None if it is the file as a whole.
-        what: what is wrong with it.
-    """
-
-    def __init__(self, path: Path, what: str, column: str | None = None) -> None:
-        super().__init__(path, what, column)
-        self.path, self.what, self.column = path, what, column
-
-    def __str__(self) -> str:
-        where = f", column {self.column}" if self.column else ""
-        return f"bars file {self.path}{where}: {self.what}"
+    kind = "bars file"
 
 
 class BarFile:
@@ -79,14 +60,14 @@ class BarFile:
         rejects: rows left out so far, by reason (`streams.polygon.messages.Reason` or `DUPLICATE`).
     """
 
-    def __init__(self, path: Path, length_ms: int, connection: duckdb.DuckDBPyConnection, layout: Layout) -> None:
-        self.path, self.length_ms = path, length_ms
-        self._connection, self._layout = connection, layout
+    def __init__(self, table: TableFile, length_ms: int, layout: Layout) -> None:
+        self.path, self.length_ms = table.path, length_ms
+        self._table, self._layout = table, layout
         self._refuse_foreign()
         self.count, untimely, self.first_ms, self.last_ms = self._extent()
         self._refuse_minutes()
         self.symbols, self._lawful = self._read_symbols()
-        self._broken = {str(Reason.MALFORMED): self._malformed(), str(Reason.TIME): untimely}
+        self._broken = {str(Reason.MALFORMED): table.malformed(), str(Reason.TIME): untimely}
         self.rejects: Counter[str] = Counter()
         self._set_aside(self._broken)
         _judge(np.empty((len(FIELDS), 0)), np.empty(0, np.int64), length_ms, np.empty(0, np.int8))  # compiles
@@ -115,7 +96,7 @@ class BarFile:
 
     def span(self, from_ms: int | None = None, to_ms: int | None = None) -> tuple[int, int] | None:
         """Earliest and latest start of the rows that `batches` would read; None if there are none."""
-        first_ms, last_ms = self._row(
+        first_ms, last_ms = self._table.row(
             "SELECT min(start_ms), max(start_ms) FROM bars"
             f" WHERE start_ms >= {from_ms or EARLIEST_MS} AND start_ms < {to_ms or LATEST_MS}"
         )
@@ -123,20 +104,22 @@ class BarFile:
 
     def close(self) -> None:
         """Release the file."""
-        self._connection.close()
+        self._table.close()
 
     def _refuse_foreign(self) -> None:
         """Refuse a file in which some column holds not one number that can be read."""
         columns = ("start_ms", *PRICES)
-        rows, *readable = self._row(f"SELECT count(*), {', '.join(f'count({name})' for name in columns)} FROM bars")
+        rows, *readable = self._table.row(
+            f"SELECT count(*), {', '.join(f'count({name})' for name in columns)} FROM bars"
+        )
         for column, found in zip(map(self._layout.source, columns), readable, strict=True):
             if rows and not found:
-                (sample,) = self._row(f"SELECT left(max({column})::VARCHAR, 40) FROM raw")
+                (sample,) = self._table.row(f"SELECT left(max({column})::VARCHAR, 40) FROM raw")
                 raise BarFileError(self.path, f"holds no number, but for example {sample!r}", column)
 
     def _extent(self) -> tuple[int, int, int, int]:
         """Rows, those of them whose start no bar can have, first and last start."""
-        rows, timely, first_ms, last_ms, sample = self._row(
+        rows, timely, first_ms, last_ms, sample = self._table.row(
             f"SELECT count(*), count(*) FILTER ({_TIMELY}), min(start_ms) FILTER ({_TIMELY}),"
             f" max(start_ms) FILTER ({_TIMELY}), max(start_ms) FROM bars"
         )
@@ -149,7 +132,7 @@ class BarFile:
         """Refuse as second bars a file in which one symbol has several bars, and none starts off the minute."""
         if self.length_ms == MINUTE_MS:
             return
-        off, several = self._row(
+        off, several = self._table.row(
             f"SELECT bool_or(off), bool_or(several) FROM (SELECT bool_or(start_ms % {MINUTE_MS} <> 0) AS off,"
             f" min(start_ms) < max(start_ms) AS several FROM bars WHERE {_TIMELY} GROUP BY ticker)"
         )
@@ -159,22 +142,17 @@ class BarFile:
 
     def _read_symbols(self) -> tuple[Symbols, Flags]:
         """All symbols and which of them are lawful; their enum turns names into positions."""
-        self._ask(
+        self._table.ask(
             "CREATE TYPE symbol AS ENUM (SELECT DISTINCT ticker FROM bars WHERE ticker IS NOT NULL ORDER BY ticker)"
         )
-        names = self._row("SELECT enum_range(NULL::symbol)")[0] or []
+        names = self._table.row("SELECT enum_range(NULL::symbol)")[0] or []
         lawful = [_TICKER.fullmatch(name) is not None for name in names]
         symbols = [name if good else "" for name, good in zip(names, lawful, strict=True)]
         return np.array(symbols, SYMBOL), np.array([*lawful, False], np.bool_)
 
-    def _malformed(self) -> int:
-        """Lines of a CSV that have too few or too many columns, or are not UTF-8."""
-        count: int = self._row("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'reject_errors'")[0]
-        return count and self._row("SELECT count(DISTINCT line) FROM reject_errors")[0]
-
     def _pieces(self, from_ms: int, to_ms: int) -> Iterator[tuple[int, int]]:
         """Ranges of start of about `BATCH_ROWS` rows, cut between hours."""
-        hours = self._ask(
+        hours = self._table.ask(
             f"SELECT start_ms // {_HOUR_MS} AS h, count(*) FROM bars"
             f" WHERE start_ms >= {from_ms} AND start_ms < {to_ms} GROUP BY h ORDER BY h"
         ).fetchall()
@@ -189,7 +167,7 @@ class BarFile:
             yield first_ms, to_ms
 
     def _read(self, first_ms: int, end_ms: int) -> tuple[BarBatch, Longs]:
-        columns = self._ask(
+        columns = self._table.ask(
             "SELECT start_ms, coalesce(enum_code(ticker::symbol)::BIGINT, -1) AS ticker,"
             f" {', '.join(f'''coalesce({name}, 'nan') AS {name}''' for name in COLUMNS[2:])}"
             f" FROM bars WHERE start_ms >= {first_ms} AND start_ms < {end_ms}"
@@ -213,16 +191,6 @@ class BarFile:
     def _set_aside(self, found: Mapping[str, int]) -> None:
         self.rejects.update({reason: count for reason, count in found.items() if count})
 
-    def _row(self, sql: str) -> tuple[Any, ...]:
-        row: tuple[Any, ...] = self._ask(sql).fetchone() or ()
-        return row
-
-    def _ask(self, sql: str) -> duckdb.DuckDBPyConnection:
-        try:
-            return self._connection.execute(sql)
-        except duckdb.Error as error:
-            raise BarFileError(self.path, _reason(error)) from error
-
 
 def open_bars(path: Path, length_ms: int) -> BarFile:
     """Open a bars file; reads it once for its extent and symbols (a CSV is parsed here, once and for all).
@@ -234,62 +202,14 @@ def open_bars(path: Path, length_ms: int) -> BarFile:
     Raises:
         BarFileError: the file is absent, unreadable or foreign; names the column at fault.
     """
-    connection = _connect()
-    try:
-        return BarFile(path, length_ms, connection, _lay_out(connection, path))
-    except (duckdb.Error, OSError) as error:
-        connection.close()
-        raise BarFileError(path, _reason(error)) from error
-    except LayoutError as error:
-        connection.close()
-        raise BarFileError(path, error.what, error.column) from error
-    except BarFileError:
-        connection.close()
-        raise
-
-
-def _connect() -> duckdb.DuckDBPyConnection:
-    """A database in memory that spills into a folder of its own, which DuckDB makes and removes."""
-    connection = duckdb.connect(":memory:")
-    spill = Path(tempfile.gettempdir()) / f"technic-bars-{os.getpid()}-{id(connection)}"
-    connection.execute("SET temp_directory = ?", [str(spill)])
-    connection.execute("SET memory_limit = '1GB'; SET autoinstall_known_extensions = false")
-    return connection
-
-
-def _lay_out(connection: duckdb.DuckDBPyConnection, path: Path) -> Layout:
-    """Make `bars`, whose columns are `COLUMNS`: a view of a parquet file, a table parsed from a CSV."""
-    with path.open("rb") as file:
-        head = file.read(4)
-    if not head:
-        raise BarFileError(path, "is empty")
-    parquet = head == b"PAR1"
-    raw = connection.read_parquet(str(path)) if parquet else _read_csv(connection, path, head)
-    types = dict(zip(raw.columns, map(str, raw.types), strict=True))
-    layout = recognise(types)
-    raw.create_view("raw")
-    connection.execute(f"CREATE {'VIEW' if parquet else 'TABLE'} bars AS {select(layout, types)}")
-    return layout
-
-
-def _read_csv(connection: duckdb.DuckDBPyConnection, path: Path, head: bytes) -> duckdb.DuckDBPyRelation:
-    """All columns as text: a ticker may read TRUE, and one bad number must not cost the file."""
-    return connection.read_csv(
-        str(path),
-        header=True,
-        all_varchar=True,
-        delimiter=",",
-        quotechar='"',
-        compression="gzip" if head.startswith(b"\x1f\x8b") else "none",
-        ignore_errors=True,
-        store_rejects=True,
-    )
-
-
-def _reason(error: duckdb.Error | OSError) -> str:
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    return f"cannot be read as parquet or CSV ({str(error).strip().partition(chr(10))[0]})"
+    table = TableFile(path, BarFileError)
+    with table.refusing():
+        try:
+            layout = recognise(table.types)
+        except LayoutError as error:
+            raise BarFileError(path, error.what, error.column) from error
+        table.ask(f"CREATE {'VIEW' if table.parquet else 'TABLE'} bars AS {select(layout, table.types)}")
+        return BarFile(table, length_ms, layout)
 
 
 def _ordered(columns: Mapping[str, NDArray[Any]], symbols: int) -> tuple[Longs, Longs, Floats]:

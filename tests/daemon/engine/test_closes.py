@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from daemon.engine.closes import Closes, DailyTable
+from daemon.engine.sessions import Phase
+
+DAY = 20_000
+CLOSE_MS = 1_000_000
+
+
+def table(*days: tuple[str, int, float]) -> DailyTable:
+    rows = sorted(days)
+    values = np.full((5, len(rows)), np.nan)
+    values[3] = [close for *_, close in rows]
+    return DailyTable(np.array([s for s, *_ in rows], "S16"), np.array([d for _, d, _ in rows], np.int64), values)
+
+
+def closes(known: DailyTable) -> Closes:
+    made = Closes(known)
+    made.reserve(3)
+    return made
+
+
+SYMBOLS = np.array([b"A", b"B", b"C"], "S16")
+ROWS = np.arange(3)
+
+
+def test_the_newest_day_before_counts_and_never_the_day_itself() -> None:
+    known = table(("A", DAY - 3, 1.0), ("A", DAY - 1, 2.0), ("A", DAY, 3.0), ("B", DAY - 1, 4.0), ("B", DAY + 1, 5.0))
+    assert np.array_equal(known.closes_before(SYMBOLS, DAY), [2.0, 4.0, np.nan], equal_nan=True)
+
+
+def test_a_close_of_long_ago_is_none() -> None:
+    assert np.isnan(table(("A", DAY - 8, 1.0)).closes_before(SYMBOLS[:1], DAY)).all()
+
+
+@pytest.mark.parametrize("day", [DAY, DAY + 1])
+def test_without_official_closes_none_is_known_at_first(day: int) -> None:
+    made = closes(table())
+    made.begin(ROWS, SYMBOLS, day)
+    assert np.isnan(made.previous).all()
+
+
+def regular_day(made: Closes, *, auction: bool) -> None:
+    made.begin(ROWS[:1], SYMBOLS[:1], DAY)
+    bar = np.array([[9.0], [9.5], [8.5], [9.2]])
+    made.take(ROWS[:1], CLOSE_MS - 60_000, bar, Phase.REGULAR, CLOSE_MS)
+    if auction:
+        made.take(ROWS[:1], CLOSE_MS, bar + 1, Phase.POST, CLOSE_MS)
+    made.take(ROWS[:1], CLOSE_MS + 60_000, bar + 5, Phase.POST, CLOSE_MS)
+    made.begin(ROWS[:1], SYMBOLS[:1], DAY + 1)
+
+
+def test_the_closing_auction_opens_the_first_bar_after_the_close() -> None:
+    made = closes(table())
+    regular_day(made, auction=True)
+    assert made.previous[0] == 10.0
+
+
+def test_without_an_auction_the_last_regular_bar_closes_the_day() -> None:
+    made = closes(table())
+    regular_day(made, auction=False)
+    assert made.previous[0] == 9.2
+
+
+def test_the_official_close_goes_before_what_minutes_say() -> None:
+    made = closes(table(("A", DAY, 7.0)))
+    regular_day(made, auction=True)
+    assert made.previous[0] == 7.0
+
+
+def test_goes_on_from_saved_arrays() -> None:
+    made, again = closes(table()), Closes(table())
+    regular_day(made, auction=True)
+    again.load_arrays(made.to_arrays())
+    assert np.array_equal(again.previous, made.previous, equal_nan=True)
