@@ -106,15 +106,15 @@ class _Timed(Engine):
         self.spent: Counter[str] = Counter()
         super().__init__(*arguments)
 
-    def _score(self, now: Any, *, peek: bool) -> Any:
+    def _score(self, now: Any) -> Any:
         before = perf_counter_ns()
-        result = super()._score(now, peek=peek)
+        result = super()._score(now)
         self.spent["score"] += perf_counter_ns() - before
         return result
 
-    def _fire(self, now: Any, score: Any, *, tick: bool) -> None:
+    def _fire(self, now: Any, score: Any) -> None:
         before = perf_counter_ns()
-        super()._fire(now, score, tick=tick)
+        super()._fire(now, score)
         self.spent["rules"] += perf_counter_ns() - before
 
 

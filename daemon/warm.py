@@ -10,6 +10,7 @@ from rich.console import Console
 
 from daemon import assembly, calendar, kernelcache
 from daemon.assembly import Untaught
+from daemon.engine import crosssection
 from daemon.engine.engine import Engine
 from daemon.scoring.view import untaught
 from streams.bars import MINUTE_MS, SECOND_MS, empty
@@ -91,6 +92,7 @@ def _compiled(work: Callable[[], object]) -> None:
 
 
 def _first_bars(plan: Plan, sessions: SessionTable, settings: Settings) -> None:
+    crosssection.warm()
     engine = Engine(plan, sessions, Untaught(), settings)
     engine.view = untaught(len(plan.features)) if plan.features else None
     start_ms = int(sessions.open_ms[-1])

@@ -5,6 +5,7 @@
     * `ArgumentError` -- stop: an argument is unknown, out of range, or one too many
     * `LookbackError` -- stop: a bar is asked for that lies deeper than the frame was built to keep
     * `RowError` -- stop: a row lies outside the frame; `Frame.reserve` was not called
+    * `GroupError` -- stop: the groups of a cross-section do not go with its values
     * `StateError` -- skip: saved arrays do not fit; warm up from history instead
 """
 
@@ -64,6 +65,10 @@ class LookbackError(IndicatorError):
 
 class RowError(IndicatorError):
     """A row lies outside the frame."""
+
+
+class GroupError(IndicatorError):
+    """Groups do not go with the values: another number of them, or one below 0."""
 
 
 class StateError(IndicatorError):

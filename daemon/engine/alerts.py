@@ -21,7 +21,8 @@ class Times(msgspec.Struct, frozen=True):
 
     Attributes:
         event_ms: end of the bar, market time.
-        received_ms: arrival of the bar's frame, market time.
+        received_ms: arrival of the bar's frame, market time; where a rule names a cross-section, the close of the
+            market's minute.
         scored_ms: when the engine had decided, wall clock; 0 in a replay.
     """
 

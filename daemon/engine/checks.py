@@ -12,14 +12,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from daemon.engine import crosscalls
+from daemon.engine.crosscalls import Called, is_across
 from daemon.engine.errors import RuleError, nearest
 from daemon.engine.language import MAX_LAG, parse
 from daemon.engine.syntax import (
+    BY,
     COMPARISONS,
+    NEGATED,
+    Across,
     Attribute,
     Between,
     Binary,
     Call,
+    Keyword,
     Lag,
     Name,
     Number,
@@ -27,7 +33,16 @@ from daemon.engine.syntax import (
     Unary,
     write,
 )
-from daemon.engine.vocabulary import ALIASES, CONTEXT, CROSSINGS, FIELDS, FUNCTIONS, RESERVED, SESSIONS
+from daemon.engine.vocabulary import (
+    ALIASES,
+    CONTEXT,
+    CROSS_SECTIONS,
+    CROSSINGS,
+    FIELDS,
+    FUNCTIONS,
+    RESERVED,
+    SESSIONS,
+)
 from indicators.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -38,7 +53,6 @@ if TYPE_CHECKING:
     from daemon.engine.vocabulary import Vocabulary
     from indicators import Spec
 
-_NEGATED = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "==", "and": "or", "or": "and"}
 _MIRRORED = {"==": "==", "!=": "!="}
 _NOTHING = Number(0.0)
 
@@ -85,6 +99,7 @@ class _Checker:
     def __init__(self, vocabulary: Vocabulary, errors: list[RuleError]) -> None:
         self._vocabulary = vocabulary
         self._errors = errors
+        self._within = ""
 
     def truth(self, node: Node, *, negate: bool) -> Node:  # noqa: PLR0911 -- one a kind of node
         """Normal form of a condition, or of its opposite."""
@@ -93,9 +108,9 @@ class _Checker:
                 return self.truth(operand, negate=not negate)
             case Binary("and" | "or" as operator, left, right):
                 sides = (self.truth(side, negate=negate) for side in (left, right))
-                return Binary(_NEGATED[operator] if negate else operator, *sides, at=node.at)
+                return Binary(NEGATED[operator] if negate else operator, *sides, at=node.at)
             case Binary(operator) if operator in COMPARISONS:
-                return self._comparison(node, _NEGATED[operator] if negate else operator)
+                return self._comparison(node, NEGATED[operator] if negate else operator)
             case Between(value, low, high):
                 above, below = (self._compare(value, end, node.at) for end in (low, high))
                 return _both(above, ">=", below, "<=", negate, node.at)
@@ -107,15 +122,21 @@ class _Checker:
             return _NOTHING
         return self._mistake(node.at, f"{write(node)} is a number; a condition is needed", 'compare it: "... > 0"')
 
-    def number(self, node: Node, lag: int) -> Node:  # noqa: PLR0911 -- one a kind of node
+    def number(self, node: Node, lag: int) -> Node:  # noqa: C901, PLR0911 -- one a kind of node
         """Normal form of a number `lag` bars ago."""
         match node:
             case Number():
                 return node
             case Name():
                 return self._name(node, lag)
+            case Across(name, of, by):
+                return self._lagged(Across(name, self._compared(name, Called(name, of, by)), by, at=node.at), lag)
+            case Call() if is_across(node):
+                return self._across(node, lag)
             case Call(name):
                 return self._function(node, lag) if name in FUNCTIONS else self._indicator(node, "", lag)
+            case Keyword():
+                return self._mistake(node.at, *_unasked(node))
             case Attribute(Call() as call, output):
                 return self._indicator(call, output, lag)
             case Lag(of, bars):
@@ -185,7 +206,7 @@ class _Checker:
             return f'"{name}" is not yet available', ""
         if name in self._vocabulary.catalogue:
             return f'"{name}" is an indicator', f"call it: {name}()"
-        if name in FUNCTIONS or name in CROSSINGS:
+        if name in FUNCTIONS or name in CROSSINGS or name in CROSS_SECTIONS:
             return f'"{name}" is a function', "call it with its arguments in parentheses"
         return f'unknown name "{name}"', nearest(name, self._vocabulary.everything())
 
@@ -201,6 +222,25 @@ class _Checker:
             wanted = f"{fewest} argument{'s' * (most > 1)}" if fewest == most else f"{fewest} to {most} arguments"
             return self._mistake(node.at, f"{node.name} takes {wanted}, not {len(arguments)}")
         return Call(node.name, arguments, at=node.at)
+
+    def _across(self, call: Call, lag: int) -> Node:
+        """Normal form of a cross-section that is called."""
+        if self._within:
+            message = f"{call.name} cannot stand inside {self._within}: both are taken when the market's minute closes"
+            return self._mistake(call.at, message, "compare each by itself")
+        called = crosscalls.read(call, self._errors)
+        if called is None:
+            return _NOTHING
+        return self._lagged(Across(called.name, self._compared(call.name, called), called.by, at=call.at), lag)
+
+    def _compared(self, shown: str, called: Called) -> Node:
+        """Normal form of what a cross-section compares; neither look-back nor another cross-section reaches in."""
+        before, self._within = len(self._errors), shown
+        normal = self.truth(called.of, negate=False) if called.name == "breadth" else self.number(called.of, 0)
+        self._within = ""
+        if len(self._errors) == before and is_constant(normal):
+            return self._mistake(called.of.at, f"{shown} of a constant is the same for every symbol")
+        return normal
 
     def _indicator(self, call: Call, output: str, lag: int) -> Node:
         spec = self._spec(call)
@@ -232,7 +272,7 @@ class _Checker:
             return f'"{name}" is not yet available', ""
         if name in (*FIELDS, *ALIASES, *CONTEXT, "session"):
             return f'"{name}" takes no arguments', f"write {name} alone"
-        callable_names = [*FUNCTIONS, *CROSSINGS, *self._vocabulary.catalogue.names]
+        callable_names = [*FUNCTIONS, *CROSSINGS, *CROSS_SECTIONS, *self._vocabulary.catalogue.names]
         return f'unknown indicator "{name}"', nearest(name, callable_names)
 
     def _is_argument(self, given: Node) -> bool:
@@ -240,6 +280,10 @@ class _Checker:
         match given:
             case Number() | Name() | Unary("negative", Number()):
                 return True
+            case Keyword():
+                self._mistake(given.at, *_unasked(given))
+            case String(value) if value in BY:
+                self._mistake(given.at, "a cross-section names its group", f"write by={write(given)}")
             case String():
                 self._mistake(given.at, "other timeframes than the bar's own are not yet available")
             case _:
@@ -247,12 +291,16 @@ class _Checker:
         return False
 
 
+def _unasked(keyword: Keyword) -> tuple[str, str]:
+    return f'no argument "{keyword.name}" is taken here by name', f"write {write(keyword.value)} alone, in its place"
+
+
 def _both(
     first: tuple[Node, Node], one: str, second: tuple[Node, Node], other: str, negate: bool, at: Position
 ) -> Node:
     """Two comparisons that both hold, or at least one does not."""
     if negate:
-        return Binary("or", Binary(_NEGATED[one], *first, at=at), Binary(_NEGATED[other], *second, at=at), at=at)
+        return Binary("or", Binary(NEGATED[one], *first, at=at), Binary(NEGATED[other], *second, at=at), at=at)
     return Binary("and", Binary(one, *first, at=at), Binary(other, *second, at=at), at=at)
 
 

@@ -15,13 +15,17 @@ from daemon.engine.alerts import Alert, Times, known
 from daemon.engine.barrier import Barrier
 from daemon.engine.episodes import Episodes, alert_id
 from daemon.engine.evaluate import Context, Evaluator
+from daemon.engine.market import Market
+from daemon.engine.plan import When
 from daemon.engine.runs import runs
+from daemon.engine.sectors import SectorColumn, Sectors
 from daemon.engine.sessions import PHASES, Phase
 from daemon.scoring import view as views
 from daemon.scoring.judge import Judge
 from daemon.scoring.questions import Questions, phase_of
 from indicators import CATALOGUE, Frame, SymbolTable
 from indicators.forming import Forming
+from indicators.ring import FIELDS
 from streams.bars import MINUTE_MS
 
 if TYPE_CHECKING:
@@ -43,6 +47,10 @@ ATR = ("atr", (14,))
 
 VIEW_DELAY_MS = 2 * MINUTE_MS
 """A view that knows the answers up to minute m comes into use at the close of minute m + 2."""
+
+
+NO_SECTORS = Sectors({})
+"""Where none are configured: all symbols are of one group."""
 
 
 class Teacher(Protocol):
@@ -69,6 +77,7 @@ class Settings(NamedTuple):
     horizon_minutes: int = 15
     threshold_atr: float = 4.0
     extended_hours: bool = True
+    sectors: Sectors = NO_SECTORS
 
 
 class Counts(msgspec.Struct):
@@ -108,6 +117,7 @@ class _Step(NamedTuple):
     arrival_ms: Longs
     order: Positions
     context: Context
+    when: When = When.CLOSED
 
     def columns(self) -> tuple[Longs, Longs, Floats, Longs]:
         """As a frame takes them."""
@@ -129,6 +139,7 @@ class Engine:
         counts: what happened to the bars so far.
         judge: how good the score has been, on predictions as issued.
         view: the compiled model in use, None before the first.
+        market: the level of the market, minute by minute.
     """
 
     def __init__(self, plan: Plan, sessions: SessionTable, teacher: Teacher, settings: Settings) -> None:
@@ -138,6 +149,8 @@ class Engine:
         self._questions = Questions(len(plan.features), settings.horizon_minutes, settings.threshold_atr)
         self.barrier = Barrier(settings.grace_ms, settings.horizon_minutes + 1)
         self.judge = Judge()
+        self.market = Market()
+        self._sectors = SectorColumn(settings.sectors)
         self.counts = Counts()
         self.view: View | None = None
         self._alerts: list[Alert] = []
@@ -246,6 +259,7 @@ class Engine:
 
     def _parts(self) -> dict[str, _Part]:
         rest: dict[str, _Part] = {"forming": self._forming, "questions": self._questions, "judge": self.judge}
+        rest["market"] = self.market
         return {**self._rule_state(), **rest}
 
     def _take(self, batch: BarBatch, rows: Longs) -> None:
@@ -306,10 +320,11 @@ class Engine:
     def _peek(self, rows: Longs, minute_ms: int, arrival_ms: Longs, order: Positions) -> None:
         """Rules with ``evaluate = "tick"`` on the forming bar; closed state stays as it is."""
         if len(rows):
-            now = self._step_of(rows, minute_ms, self._forming.bars(rows, minute_ms), arrival_ms, order)
-            self._frame.peek(*now.columns())
-            _, score = self._score(now, peek=True)
-            self._fire(now, score, tick=True)
+            bars = self._forming.bars(rows, minute_ms)
+            now = self._step_of(rows, minute_ms, bars, arrival_ms, order)._replace(when=When.FORMING)
+            self._frame.peek(*now.columns(), self._outside(rows))
+            _, score = self._score(now)
+            self._fire(now, score)
 
     def _close_bars(self, rows: Longs, start_ms: int, bars: Floats, arrival_ms: Longs, order: Positions) -> None:
         """One closed minute bar for each of `rows`: state, score, rules."""
@@ -317,21 +332,28 @@ class Engine:
         if start_ms <= self.barrier.closed_ms:
             self._questions.observe(start_ms, rows, bars[1], bars[2])  # the close of its minute did not see it
         now = self._step_of(rows, start_ms, bars, arrival_ms, order)
-        self._frame.update(*now.columns())
-        features, score = self._score(now, peek=False)
+        self._frame.update(*now.columns(), self._outside(rows))
+        features, score = self._score(now)
         self._features[rows], self._scores[rows] = features, score
-        self._fire(now, score, tick=False)
+        self._fire(now, score)
         self._evaluator.commit(rows, now.context, score)
 
-    def _score(self, now: _Step, *, peek: bool) -> tuple[Floats, Floats]:
-        features = self._evaluator.features(now.rows, now.context, peek=peek)
+    def _outside(self, rows: Longs) -> Floats:
+        """What indicators see beside the bar: the official close of the day before, and the market's level."""
+        outside = np.full((2, len(rows)), np.nan)
+        outside[1] = self.market.level_at(self._frame.last_start[rows])
+        return outside
+
+    def _score(self, now: _Step) -> tuple[Floats, Floats]:
+        features = self._evaluator.features(now.rows, now.context, when=now.when)
         return features, np.full(len(now.rows), np.nan) if self.view is None else self.view.score(features)
 
     def _close_minute(self, minute_ms: int) -> None:
-        """The barrier: stand-ins, answers, the next view, new questions."""
+        """The barrier: stand-ins, the market as a whole, answers, the next view, new questions."""
         self.counts.minutes += 1
         self._stand_in(minute_ms)
         rows = np.flatnonzero(self._frame.last_start[: len(self.symbols)] == minute_ms)
+        self._freeze(minute_ms, rows)
         self._learn(minute_ms, rows)
         self._ask(minute_ms, rows)
 
@@ -346,6 +368,27 @@ class Engine:
             arrival_ms = np.full(len(rows), min(self.barrier.now_ms, minute_ms + MINUTE_MS + self._settings.grace_ms))
             self._close_bars(rows, minute_ms, bars, arrival_ms, np.arange(len(rows)))
             self._announce()
+
+    def _freeze(self, minute_ms: int, rows: Longs) -> None:
+        """The market as it stands now: its level, cross-sections of all that traded in this session, rules on them."""
+        session = self._sessions.at(minute_ms)
+        self.market.close_minute(minute_ms, session.anchor, rows, self._frame.bar("close", rows))
+        if not self.plan.frozen:
+            return
+        traded = self._frame.last_start[: len(self.symbols)] >= session.anchor
+        whole = np.flatnonzero(traded & (session.phase != Phase.CLOSED))
+        sectors = self._sectors.of(self.symbols.symbols)[whole]
+        context = self._closed(whole, minute_ms).context
+        self._evaluator.freeze(whole, context, self._scores[whole], sectors, rows)
+        if len(rows) and self.plan.judged[When.BARRIER].any():
+            self._fire(self._closed(rows, minute_ms), self._scores[rows])
+            self._announce()
+
+    def _closed(self, rows: Longs, minute_ms: int) -> _Step:
+        """The last closed bars of `rows` at the close of a minute."""
+        bars = np.stack([self._frame.bar(field, rows) for field in FIELDS])
+        closed_ms = np.full(len(rows), minute_ms + MINUTE_MS + self._settings.grace_ms)
+        return self._step_of(rows, minute_ms, bars, closed_ms, np.arange(len(rows)))._replace(when=When.BARRIER)
 
     def _learn(self, minute_ms: int, rows: Longs) -> None:
         """Answers that are known now go to the learner; its view of two minutes ago comes into use."""
@@ -375,13 +418,14 @@ class Engine:
                 base=self.judge.base(phase),
             )
 
-    def _fire(self, now: _Step, score: Floats, *, tick: bool) -> None:
+    def _fire(self, now: _Step, score: Floats) -> None:
         """Rules and episodes; what they let through waits in `_fired` for the rest of its segment."""
-        held = self._evaluator.conditions(now.rows, now.context, score, peek=tick)
-        rules, positions = self._episodes.step(held, now.rows, now.start_ms, tick=tick)
+        held = self._evaluator.conditions(now.rows, now.context, score, when=now.when)
+        judged = self.plan.judged[now.when]
+        rules, positions = self._episodes.step(held, now.rows, now.start_ms, judged)
         for rule in np.unique(rules).tolist():
             at = positions[rules == rule]
-            seen = self._evaluator.explain(rule, at, now.rows, now.context, score, peek=tick)
+            seen = self._evaluator.explain(rule, at, now.rows, now.context, score, when=now.when)
             for number, position in enumerate(at.tolist()):
                 values = {text: known(column[number]) for text, column in seen.items()}
                 alert = self._alert(rule, position, now, known(score[position]), values)
@@ -413,7 +457,7 @@ class Engine:
             score=score,
             values=values,
             coverage=self._coverage(number, row),
-            late=now.start_ms <= self.barrier.closed_ms,
+            late=now.start_ms <= self.barrier.closed_ms and now.when is not When.BARRIER,
             times=Times(now.start_ms + MINUTE_MS, int(now.arrival_ms[position])),
         )
 

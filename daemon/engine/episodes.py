@@ -50,23 +50,24 @@ class Episodes:
 
     def __init__(self, rules: Sequence[Rule], capacity: int) -> None:
         self._keys = [f"{rule.name}@{rule.version}" for rule in rules]
-        self._tick = np.array([rule.evaluate == "tick" for rule in rules], np.bool_)
         self._every = np.ones(len(rules), np.bool_)
         self._cooldown_ms = np.array([max(rule.cooldown_ms, 1) for rule in rules], np.int64)
         self.active: Flags = np.zeros((len(rules), capacity), np.bool_)
         self.start_ms: Longs = np.full((len(rules), capacity), NEVER_MS)
         self.last_alert_ms: Longs = np.full((len(rules), capacity), NEVER_MS)
 
-    def step(self, conditions: Flags, rows: Longs, start_ms: Longs | int, *, tick: bool = False) -> tuple[Longs, Longs]:
+    def step(
+        self, conditions: Flags, rows: Longs, start_ms: Longs | int, judged: Flags | None = None
+    ) -> tuple[Longs, Longs]:
         """Take what holds now; tell what is to be alerted.
 
         Args:
             conditions: ``bool[rules, n]``.
             rows: ``int64[n]``, no row twice.
             start_ms: ``int64[n]`` or one for all: starts of the bars.
-            tick: the bars are forming: rules for closed bars stay as they are. A bar gives one alert of a
-                rule at most, however often its condition comes and goes, and the episode counts from its
-                start.
+            judged: ``bool[rules]``, which rules were asked; the others stay as they are. All if left out. Where a
+                bar is asked about more than once, as it forms, it gives one alert of a rule at most, however often
+                the condition comes and goes, and the episode counts from its start.
 
         Returns:
             Indices of rules and positions in `rows` of new alerts, ordered by position, then by rule. Cost:
@@ -74,7 +75,7 @@ class Episodes:
         """
         if len(rows) and not 0 <= rows.min() <= rows.max() < self.active.shape[1]:
             raise IndexError(f"rows {rows.min()} to {rows.max()} in room for {self.active.shape[1]}; reserve first")
-        judged = self._tick if tick else self._every
+        judged = self._every if judged is None else judged
         entered = np.zeros(conditions.shape, np.bool_)
         _enter(np.ascontiguousarray(conditions), rows, judged, self.active, entered)
         found = np.flatnonzero(entered)

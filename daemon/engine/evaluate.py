@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from daemon.engine.crosssection import CrossSections
+from daemon.engine.frozen import Frozen
 from daemon.engine.graph import Graph
 from daemon.engine.lags import Lags
 from daemon.engine.machine import Inputs, run
+from daemon.engine.plan import When
+from daemon.engine.syntax import write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,9 +45,10 @@ class Evaluator:
     """Evaluates a plan's features and rules, and owns the look-back state.
 
     For each step: `Frame.update`, then `features`, `conditions`, `explain`, and last `commit`; on forming
-    bars `Frame.peek` and the same with ``peek=True``, without `commit`. Then ``x[1]`` is the value at the
-    closed bar before this one, whether this one is closed or forming. Rows are those of the frame, no row
-    twice.
+    bars `Frame.peek` and the same with `When.FORMING`, without `commit`. When the market's minute closes, `freeze` with
+    all rows that take part, then the same with `When.BARRIER` and the rows whose bar is of that minute. Then ``x[1]``
+    is the value at the closed bar before this one, whether this one is forming, closed, or already committed. Rows are
+    those of the frame, no row twice. Cross-sections are read as they were frozen last.
 
     Args:
         plan: what to evaluate.
@@ -53,31 +58,32 @@ class Evaluator:
     def __init__(self, plan: Plan, frame: Frame) -> None:
         self._plan = plan
         self._frame = frame
-        self._lags = Lags(plan.lags, frame.capacity)
+        spare = 1 if plan.frozen else 0  # at the barrier the bar itself is remembered already
+        self._lags = Lags({text: bars + spare for text, bars in plan.lags.items()}, frame.capacity)
+        self._frozen = Frozen(map(write, plan.frozen), frame.capacity)
         self._features = self._program(plan.features)
         self._leaves = self._program([plan.leaves[text] for text in self._lags.depths])
-        every = np.ones(len(plan.rules), np.bool_)
-        self._chosen = {False: every, True: plan.tick}
-        self._conditions = {peek: self._choose(chosen) for peek, chosen in self._chosen.items()}
+        self._across = CrossSections(plan.across, self._program)
+        self._conditions = {when: self._choose(chosen) for when, chosen in plan.judged.items()}
         self._explanations: dict[int, tuple[tuple[str, ...], Program]] = {}
 
-    def features(self, rows: Longs, context: Context, *, peek: bool = False) -> Floats:
+    def features(self, rows: Longs, context: Context, *, when: When = When.CLOSED) -> Floats:
         """The model's features, ``float64[n, k]`` in C order, NaN where not known."""
-        return run(self._features, self._inputs(rows, context, None, peek=peek))
+        return run(self._features, self._inputs(rows, context, None, when=when))
 
-    def conditions(self, rows: Longs, context: Context, score: Floats | None, *, peek: bool = False) -> Flags:
-        """Which rules hold, ``bool[rules, n]``; with `peek` those for closed bars are left out, and false.
+    def conditions(self, rows: Longs, context: Context, score: Floats | None, *, when: When = When.CLOSED) -> Flags:
+        """Which rules hold, ``bool[rules, n]``; those that are not evaluated at this moment are false.
 
         Args:
             rows: ``int64[n]``.
             context: see `Context`.
             score: ``float64[n]``, NaN where there is none; None for none at all.
-            peek: the bars are forming.
+            when: which rules are asked for, see `Plan.judged`.
         """
-        chosen = self._chosen[peek]
+        chosen = self._plan.judged[when]
         held = np.zeros((len(chosen), len(rows)), np.bool_)
         if chosen.any():
-            result = run(self._conditions[peek], self._inputs(rows, context, score, peek=peek))
+            result = run(self._conditions[when], self._inputs(rows, context, score, when=when))
             held[chosen] = result.T > 0.0
         return held
 
@@ -89,27 +95,44 @@ class Evaluator:
         context: Context,
         score: Floats | None,
         *,
-        peek: bool = False,
+        when: When = When.CLOSED,
     ) -> dict[str, Floats]:
         """What a rule saw: `Plan.terms` with their values at `positions` of this step, NaN if not known."""
         texts, program = self._explanations.get(rule) or self._explanation(rule)
         part = Context(context.bars[:, positions], *(np.broadcast_to(x, rows.shape)[positions] for x in context[1:]))
         scores = None if score is None else score[positions]
-        values = run(program, self._inputs(rows[positions], part, scores, peek=peek))
+        values = run(program, self._inputs(rows[positions], part, scores, when=when))
         return dict(zip(texts, values.T, strict=True))
 
     def commit(self, rows: Longs, context: Context, score: Floats | None) -> None:
         """The bars of this step are closed: what is looked back at remembers them."""
-        values = run(self._leaves, self._inputs(rows, context, score, peek=False))
+        values = run(self._leaves, self._inputs(rows, context, score, when=When.CLOSED))
         self._lags.push(rows, values)
+
+    def freeze(self, rows: Longs, context: Context, score: Floats | None, sectors: Longs, newest: Longs) -> None:
+        """The market's minute has closed: take the cross-sections, and let look-back know them.
+
+        Args:
+            rows: ``int64[n]``, those that take part; of all others no cross-section is known from now on.
+            context: their last closed bars.
+            score: their scores, as at `conditions`.
+            sectors: ``int64[n]``, the group of each.
+            newest: ``int64[m]``, rows whose last closed bar belongs to this minute.
+        """
+        if self._plan.frozen:
+            self._across.freeze(self._inputs(rows, context, score, when=When.BARRIER), sectors, self._frozen)
+            for leaf, column in self._plan.frozen.items():
+                if (text := write(leaf)) in self._lags.depths:
+                    self._lags.amend(text, newest, self._frozen.columns[column, newest])
 
     def zero(self, row: int) -> None:
         """Forget a row."""
         self._lags.zero(row)
+        self._frozen.zero(row)
 
     def to_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
-        """The look-back state, see `Lags.to_arrays`."""
-        return self._lags.to_arrays()
+        """Look-back and frozen columns, see `Lags.to_arrays` and `Frozen.to_arrays`."""
+        return {**self._lags.to_arrays(), **self._frozen.to_arrays()}
 
     def load_arrays(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
         """Go on where `to_arrays` left off; what other rules looked back at is dropped.
@@ -118,10 +141,11 @@ class Evaluator:
             StateError: the arrays do not fit together; nothing was changed.
         """
         self._lags.load_arrays(arrays)
+        self._frozen.load_arrays(arrays)
 
     def _program(self, roots: Sequence[Node]) -> Program:
         rings = {text: (self._lags.first[text], depth - 1) for text, depth in self._lags.depths.items()}
-        return Graph(self._column, rings).program(roots)
+        return Graph(self._column, rings, self._plan.frozen).program(roots)
 
     def _column(self, leaf: Node) -> int:
         return self._frame.column(*self._plan.outputs[leaf])
@@ -135,12 +159,14 @@ class Evaluator:
         self._explanations[rule] = (tuple(terms), self._program(list(terms.values())))
         return self._explanations[rule]
 
-    def _inputs(self, rows: Longs, context: Context, score: Floats | None, *, peek: bool) -> Inputs:
+    def _inputs(self, rows: Longs, context: Context, score: Floats | None, *, when: When) -> Inputs:
         self._lags.reserve(self._frame.capacity)
+        self._frozen.reserve(self._frame.capacity)
         values = np.empty((3, len(rows)))
         values[0] = np.nan if score is None else score
         values[1] = context.minutes_since_open
         values[2] = context.phase
-        columns = self._frame.peeked if peek else self._frame.out
+        columns = self._frame.peeked if when is When.FORMING else self._frame.out
+        pushed = self._lags.count - 1 if when is When.BARRIER else self._lags.count
         bars = np.ascontiguousarray(context.bars)
-        return Inputs(rows, bars, values, columns, self._lags.rings, self._lags.count)
+        return Inputs(rows, bars, values, columns, self._lags.rings, pushed, self._frozen.columns)

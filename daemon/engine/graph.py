@@ -7,6 +7,7 @@ nodes come after those they need.
 from __future__ import annotations
 
 from functools import reduce
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,11 +54,18 @@ class Graph:
     Args:
         column: row of the frame's outputs that holds an indicator's output, given by its tree.
         rings: first line and mask of the ring of each leaf that is looked back at, by the leaf's text.
+        frozen: number of the frozen column of each leaf that has one.
     """
 
-    def __init__(self, column: Callable[[Node], int], rings: Mapping[str, tuple[int, int]]) -> None:
+    def __init__(
+        self,
+        column: Callable[[Node], int],
+        rings: Mapping[str, tuple[int, int]],
+        frozen: Mapping[Node, int] = MappingProxyType({}),
+    ) -> None:
         self._column = column
         self._rings = rings
+        self._frozen = frozen
         self._nodes: dict[Key, int] = {}
 
     def program(self, roots: Sequence[Node]) -> Program:
@@ -81,6 +89,8 @@ class Graph:
         return self._node((op, left, left if right is None else right, 0))
 
     def _add(self, tree: Node) -> int:  # noqa: PLR0911 -- one a kind of node
+        if tree in self._frozen:
+            return self._node((Op.FROZEN, self._frozen[tree], 0, 0))
         match tree:
             case Number(value):
                 return self._node(float(value))

@@ -49,6 +49,11 @@ class Lags:
         """Remember the values of a closed bar: rows ``int64[n]``, unique; values ``float64[n, leaves]``."""
         _push(rows, values, self._places, self.rings, self.count)
 
+    def amend(self, text: str, rows: Longs, values: Floats) -> None:
+        """Put another value of one leaf in place of the one that was last remembered: ``float64[n]`` at `rows`."""
+        lines = self.first[text] + ((self.count[rows] - 1) & (self.depths[text] - 1))
+        self.rings[lines, rows] = values
+
     def reserve(self, capacity: int) -> None:
         """Make room for `capacity` rows; the arrays are new ones."""
         more = capacity - self.capacity

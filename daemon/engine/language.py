@@ -16,6 +16,7 @@ from daemon.engine.syntax import (
     Between,
     Binary,
     Call,
+    Keyword,
     Lag,
     Name,
     Number,
@@ -131,9 +132,17 @@ class _Parser:
         while not self._at(")"):
             if arguments:
                 self._expect(",")
-            arguments.append(self.expression(0))
+            arguments.append(self._argument())
         self._take()
         return tuple(arguments)
+
+    def _argument(self) -> Node:
+        """A value, or a name, "=" and a value."""
+        name, follows = self._peek(), self._tokens[min(self._next + 1, len(self._tokens) - 1)]
+        if name.kind is not Kind.NAME or follows.kind is not Kind.OPERATOR or follows.text != "=":
+            return self.expression(0)
+        self._next += 2
+        return Keyword(name.text, self.expression(0), at=name.at)
 
     def _infix_binding(self) -> int:
         token = self._peek()
@@ -205,6 +214,7 @@ _REMEDIES = {
     **dict.fromkeys(("AND", "OR", "NOT"), "write it in small letters"),
     **dict.fromkeys(COMPARISONS, "a comparison needs a value on both sides"),
     "is": 'write "=="',
+    "=": 'write "==" to compare',
     "[": "look-back follows a value: close[1]",
 }
 

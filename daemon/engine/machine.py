@@ -29,32 +29,33 @@ class Op(IntEnum):
     CONTEXT = 1
     COLUMN = 2
     LAG = 3
-    NEGATIVE = 4
-    ABS = 5
-    LOG = 6
-    LOG1P = 7
-    SQRT = 8
-    SIGN = 9
-    TANH = 10
-    ADD = 11
-    SUBTRACT = 12
-    MULTIPLY = 13
-    DIVIDE = 14
-    MIN = 15
-    MAX = 16
-    LESS = 17
-    LESS_EQUAL = 18
-    EQUAL = 19
-    AND = 20
-    OR = 21
+    FROZEN = 4
+    NEGATIVE = 5
+    ABS = 6
+    LOG = 7
+    LOG1P = 8
+    SQRT = 9
+    SIGN = 10
+    TANH = 11
+    ADD = 12
+    SUBTRACT = 13
+    MULTIPLY = 14
+    DIVIDE = 15
+    MIN = 16
+    MAX = 17
+    LESS = 18
+    LESS_EQUAL = 19
+    EQUAL = 20
+    AND = 21
+    OR = 22
 
 
-LOADS = (Op.BAR, Op.CONTEXT, Op.COLUMN, Op.LAG)
+LOADS = (Op.BAR, Op.CONTEXT, Op.COLUMN, Op.LAG, Op.FROZEN)
 """Instructions whose operands are no registers."""
 
 # Kernels read plain integers as constants; an enum's member would be looked up at every instruction.
-_BAR, _CONTEXT, _COLUMN, _LAG, _NEGATIVE, _ABS, _LOG, _LOG1P, _SQRT, _SIGN, _TANH = range(11)
-_ADD, _SUBTRACT, _MULTIPLY, _DIVIDE, _MIN, _MAX, _LESS, _LESS_EQUAL, _EQUAL, _AND, _OR = range(11, 22)
+_BAR, _CONTEXT, _COLUMN, _LAG, _FROZEN, _NEGATIVE, _ABS, _LOG, _LOG1P, _SQRT, _SIGN, _TANH = range(12)
+_ADD, _SUBTRACT, _MULTIPLY, _DIVIDE, _MIN, _MAX, _LESS, _LESS_EQUAL, _EQUAL, _AND, _OR = range(12, 23)
 
 
 class Program(NamedTuple):
@@ -64,7 +65,7 @@ class Program(NamedTuple):
         constants: ``float64[c]``, the first registers.
         code: ``int64[m, 4]``, operation and three operands; instruction i writes register c + i. Operands are
             registers, but for loads: BAR field · CONTEXT row · COLUMN of the frame · LAG first line of the
-            leaf's ring, mask of its depth, bars back.
+            leaf's ring, mask of its depth, bars back · FROZEN column.
         roots: ``int64[k]``, registers that are the result.
     """
 
@@ -83,6 +84,7 @@ class Inputs(NamedTuple):
         columns: ``float64[outputs, capacity]``: indicator outputs.
         rings: ``float64[lines, capacity]``: see `daemon.engine.lags`.
         pushed: ``int64[capacity]``: bars that each row has put into the rings.
+        frozen: ``float64[k, capacity]``: see `daemon.engine.frozen`.
     """
 
     rows: Longs
@@ -91,6 +93,7 @@ class Inputs(NamedTuple):
     columns: Floats
     rings: Floats
     pushed: Longs
+    frozen: Floats
 
 
 def run(program: Program, inputs: Inputs) -> Floats:
@@ -112,6 +115,7 @@ def run(program: Program, inputs: Inputs) -> Floats:
         inputs.columns,
         inputs.rings,
         inputs.pushed,
+        inputs.frozen,
         registers,
         result,
     )
@@ -129,6 +133,7 @@ def _run(
     columns: Floats,
     rings: Floats,
     pushed: Longs,
+    frozen: Floats,
     registers: Floats,
     result: Floats,
 ) -> None:
@@ -139,8 +144,8 @@ def _run(
         size = min(BLOCK, rows.shape[0] - start)
         for j in range(code.shape[0]):
             op = code[j, 0]
-            if op <= _LAG:
-                _load(code, j, start, size, rows, bars, context, columns, rings, pushed, registers[first + j])
+            if op <= _FROZEN:
+                _load(code, j, start, size, rows, bars, context, columns, rings, pushed, frozen, registers[first + j])
             elif op <= _TANH:
                 _unary(op, size, registers[code[j, 1]], registers[first + j])
             elif op <= _MAX:
@@ -164,6 +169,7 @@ def _load(
     columns: Floats,
     rings: Floats,
     pushed: Longs,
+    frozen: Floats,
     out: Floats,
 ) -> None:
     op, a, b, c = code[j, 0], code[j, 1], code[j, 2], code[j, 3]
@@ -176,6 +182,9 @@ def _load(
     elif op == _COLUMN:
         for i in range(size):
             out[i] = columns[a, rows[start + i]]
+    elif op == _FROZEN:
+        for i in range(size):
+            out[i] = frozen[a, rows[start + i]]
     else:
         for i in range(size):
             row = rows[start + i]

@@ -1,13 +1,15 @@
-"""What a set of rules and features needs: indicators, look-back, warm-up; and what each rule compares."""
+"""What a set of rules and features needs, when each rule is evaluated, and what it compares."""
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from daemon.engine import checks
-from daemon.engine.syntax import COMPARISONS, Attribute, Binary, Call, Lag, Name, write
+from daemon.engine.crosscalls import across
+from daemon.engine.syntax import COMPARISONS, Across, Attribute, Binary, Call, Lag, Name, write
 from daemon.engine.vocabulary import FUNCTIONS, Vocabulary
 
 if TYPE_CHECKING:
@@ -23,6 +25,14 @@ BARS = ""
 """What a symbol's own bars are called among the needs of a rule."""
 
 
+class When(Enum):
+    """At what moment rules are evaluated: on a forming bar, on a closed one, or when the market's minute closes."""
+
+    FORMING = "forming"
+    CLOSED = "closed"
+    BARRIER = "barrier"
+
+
 class Plan:
     """Rules and features, ready for an evaluator. Built once a rule file.
 
@@ -36,10 +46,12 @@ class Plan:
         rules: in the order of the set; a rule's index is its row everywhere.
         features: as given.
         conditions: the whole condition of each rule, in normal form.
-        tick: ``bool[rules]``, which rules are also evaluated on the forming bar.
+        judged: ``bool[rules]``, which rules are evaluated at each of the moments there are.
         specs: indicators that the frame must hold, without repeats.
         outputs: key and name of each indicator output in use, by its tree.
-        leaves: names and outputs that are looked back at, by their text.
+        frozen: number of the frozen column of each leaf that has one, see `daemon.engine.frozen`. A leaf that stands
+            here is read from that column, whatever it is; who fills it is told by the kind of leaf.
+        leaves: names, outputs and frozen columns that are looked back at, by their text.
         lags: bars that each of them is looked back at, by its text.
         needs: for each rule, what it takes until all that it names has a value: bars that each indicator must have
             seen, by key, and under `BARS` those of the symbol itself. A rule on the score needs the features too.
@@ -49,8 +61,9 @@ class Plan:
         self.rules = ruleset.rules
         self.features = tuple(features)
         self.conditions = tuple(rule.condition for rule in self.rules)
-        self.tick: Flags = np.array([rule.evaluate == "tick" for rule in self.rules], np.bool_)
+        self.judged = self._judged()
         self.outputs: dict[Node, tuple[str, str]] = {}
+        self.frozen: dict[Node, int] = {}
         self.leaves: dict[str, Node] = {}
         self.lags: dict[str, int] = {}
         self._vocabulary = vocabulary or Vocabulary()
@@ -63,7 +76,18 @@ class Plan:
     @property
     def has_tick(self) -> bool:
         """Whether any rule is evaluated on the forming bar."""
-        return bool(self.tick.any())
+        return bool(self.judged[When.FORMING].any())
+
+    @property
+    def across(self) -> dict[Across, int]:
+        """Those of the frozen columns that are cross-sections."""
+        return {leaf: column for leaf, column in self.frozen.items() if isinstance(leaf, Across)}
+
+    def _judged(self) -> dict[When, Flags]:
+        """A cross-section is known at the barrier: there, and nowhere else, are rules evaluated that name one."""
+        barrier = np.array([any(True for _ in across(tree)) for tree in self.conditions], np.bool_)
+        forming = np.array([rule.evaluate == "tick" for rule in self.rules], np.bool_)
+        return {When.FORMING: forming & ~barrier, When.CLOSED: ~barrier, When.BARRIER: barrier}
 
     def uses_score(self, rule: int) -> bool:
         """Whether the score takes part in a rule."""
@@ -83,6 +107,9 @@ class Plan:
             text = write(leaf)
             self.leaves[text] = leaf
             self.lags[text] = max(bars, self.lags.get(text, 0))
+        if isinstance(leaf, Across):
+            self.frozen.setdefault(leaf, len(self.frozen))
+            return {BARS: bars + 1}
         call = leaf.of if isinstance(leaf, Attribute) else leaf
         if not isinstance(call, Call):
             return {BARS: bars + 1}
@@ -109,6 +136,10 @@ def _leaves(tree: Node) -> Iterator[tuple[Node, int]]:
     match tree:
         case Lag(of, bars):
             yield of, bars
+            yield from _leaves_within(of)
+        case Across():
+            yield tree, 0
+            yield from _leaves_within(tree)
         case Name() | Attribute():
             yield tree, 0
         case Call(name) if name not in FUNCTIONS:
@@ -116,6 +147,12 @@ def _leaves(tree: Node) -> Iterator[tuple[Node, int]]:
         case _:
             for child in tree.children:
                 yield from _leaves(child)
+
+
+def _leaves_within(leaf: Node) -> Iterator[tuple[Node, int]]:
+    """What a cross-section compares is computed too."""
+    if isinstance(leaf, Across):
+        yield from _leaves(leaf.of)
 
 
 def _terms(tree: Node) -> Iterator[Node]:

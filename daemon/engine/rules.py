@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from daemon.engine import checks
+from daemon.engine.crosscalls import across
 from daemon.engine.errors import Position, RuleError, RuleErrors, nearest
 from daemon.engine.language import parse
 from daemon.engine.syntax import Binary, Number, write
@@ -176,6 +177,9 @@ class _File:
         cooldown_ms = self._duration((*path, "cooldown"), table)
         severity = self._choice((*path, "severity"), table, SEVERITIES, "medium")
         evaluate = self._choice((*path, "evaluate"), table, EVALUATIONS, "close")
+        if evaluate == "tick" and any(True for tree in (*on, *where) for _ in across(tree)):
+            message = "a cross-section is taken when the market's minute closes, not while bars form"
+            self._mistake((*path, "evaluate"), message, 'leave out evaluate = "tick"', value=True)
         if len(self._errors) > before:
             return None
         return Rule(name, on, where, cooldown_ms, severity, evaluate)

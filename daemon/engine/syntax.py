@@ -18,6 +18,12 @@ NOWHERE = Position(0, 0)
 
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 
+NEGATED = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "==", "and": "or", "or": "and"}
+"""What holds where another certainly does not: of operands that are the opposite, for ``and`` and ``or``."""
+
+BY = ("market", "sector")
+"""Among whom a cross-section compares."""
+
 BINDING = {"or": 1, "and": 2, "not": 3, **dict.fromkeys((*COMPARISONS, "between"), 4)}
 BINDING |= {"+": 5, "-": 5, "*": 6, "/": 6, "negative": 7, "postfix": 8, "atom": 9}
 """How tightly each operator binds; the higher wins."""
@@ -67,6 +73,39 @@ class Call(Node):
     def children(self) -> tuple[Node, ...]:
         """The arguments."""
         return self.arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Keyword(Node):
+    """An argument given by name, in a call only: ``by="sector"``."""
+
+    name: str
+    value: Node
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """The value."""
+        return (self.value,)
+
+
+@dataclass(frozen=True, slots=True)
+class Across(Node):
+    """Where a symbol stands in the market, or its sector, by the value `of` something: a text says it by a call.
+
+    Attributes:
+        name: function of `indicators.crosssection`.
+        of: a number, for ``breadth`` a condition; in normal form.
+        by: one of `BY`.
+    """
+
+    name: str
+    of: Node
+    by: str
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """What is compared."""
+        return (self.of,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +175,7 @@ class Between(Node):
         return (self.value, self.low, self.high)
 
 
-def write(node: Node) -> str:  # noqa: PLR0911 -- one a kind of node
+def write(node: Node) -> str:  # noqa: C901, PLR0911 -- one a kind of node
     """The text of a tree, with only the parentheses it needs; recursion is as deep as the tree."""
     match node:
         case Number():
@@ -147,6 +186,10 @@ def write(node: Node) -> str:  # noqa: PLR0911 -- one a kind of node
             return name
         case Call(name, arguments):
             return f"{name}({', '.join(write(argument) for argument in arguments)})"
+        case Keyword(name, value):
+            return f"{name}={write(value)}"
+        case Across():
+            return _across(node)
         case Attribute(of, name):
             return f"{_operand(of, BINDING['postfix'])}.{name}"
         case Lag(of, bars):
@@ -183,6 +226,14 @@ def _number(node: Number) -> str:
 def _string(node: String) -> str:
     quote = "'" if '"' in node.value else '"'
     return f"{quote}{node.value}{quote}"
+
+
+def _across(node: Across) -> str:
+    """As it is called; without ``by="market"`` where that goes without saying."""
+    if node.name == "mean":
+        return f"{node.by}_mean({write(node.of)})"
+    shown = f', by="{node.by}"' if node.by != "market" or node.name == "zscore" else ""
+    return f"{node.name}({write(node.of)}{shown})"
 
 
 def _binary(node: Binary) -> str:

@@ -45,12 +45,11 @@ _PATTERN = re.compile(
       | (?P<number>(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]+)?)
       | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
       | (?P<string>"[^"\n]*"|'[^'\n]*')
-      | (?P<operator><=|>=|==|!=|[-+*/<>()\[\],.])""",
+      | (?P<operator><=|>=|==|!=|[-+*/<>()\[\],.=])""",
     re.VERBOSE,
 )
 
 _REMEDIES = {
-    "=": 'write "==" to compare',
     "!": 'write "not"',
     "&": 'write "and"',
     "|": 'write "or"',

@@ -37,9 +37,12 @@ FUNCTIONS = {
 
 CROSSINGS = ("crosses_above", "crosses_below")
 
+CROSS_SECTIONS = ("breadth", "market_mean", "market_return", "pct_rank", "rank", "sector_mean")
+"""Values of all symbols together, apart from ``zscore(x, by=...)``: without ``by`` that is the indicator."""
+
 RESERVED = frozenset(
     {
-        *("rank", "pct_rank", "breadth", "within", "became", "rising", "falling", "highest", "lowest"),
+        *("within", "became", "rising", "falling", "highest", "lowest"),
         *("coverage", "symbol", "sector", "market", "halted"),
     }
 )
@@ -54,4 +57,4 @@ class Vocabulary:
 
     def everything(self) -> list[str]:
         """All names, for suggestions."""
-        return [*FIELDS, *ALIASES, *CONTEXT, "session", *FUNCTIONS, *CROSSINGS, *self.catalogue.names]
+        return [*FIELDS, *ALIASES, *CONTEXT, "session", *FUNCTIONS, *CROSSINGS, *CROSS_SECTIONS, *self.catalogue.names]

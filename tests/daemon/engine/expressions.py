@@ -12,6 +12,7 @@ from daemon.engine.syntax import (
     Between,
     Binary,
     Call,
+    Keyword,
     Lag,
     Name,
     Number,
@@ -43,8 +44,10 @@ def trees() -> st.SearchStrategy[Node]:
 def _compound(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
     calls = st.builds(Call, names, st.lists(inner, max_size=3).map(tuple))
     operators = st.sampled_from(["+", "-", "*", "/", "and", "or", *COMPARISONS])
+    named = st.builds(lambda name, x, by: Call(name, (x, Keyword("by", by))), names, inner, inner)
     return st.one_of(
         calls,
+        named,
         st.builds(Attribute, calls, names),
         st.builds(Lag, inner, st.integers(0, 120)),
         st.builds(Unary, st.sampled_from(["negative", "not"]), inner),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,9 @@ from daemon.engine.episodes import NEVER_MS, Episodes, alert_id
 from daemon.engine.errors import StateError
 from daemon.engine.language import parse
 from daemon.engine.rules import Rule
+
+if TYPE_CHECKING:
+    from streams.types import Flags
 
 MINUTE_MS = 60_000
 HOLDS = (parse("close > 5"),)
@@ -21,10 +26,10 @@ def rules(*cooldowns_s: int, tick: int | None = None) -> list[Rule]:
     ]
 
 
-def told(episodes: Episodes, minute: int, *held: bool, tick: bool = False) -> list[int]:
+def told(episodes: Episodes, minute: int, *held: bool, judged: Flags | None = None) -> list[int]:
     """Rules that alert for the one symbol in row 2."""
     conditions = np.array(held).reshape(-1, 1)
-    found, positions = episodes.step(conditions, np.array([2]), minute * MINUTE_MS, tick=tick)
+    found, positions = episodes.step(conditions, np.array([2]), minute * MINUTE_MS, judged)
     assert positions.tolist() == [0] * len(found)
     return found.tolist()
 
@@ -71,19 +76,19 @@ def test_alerts_come_by_position_then_by_rule() -> None:
 
 
 def test_a_forming_bar_alerts_once_however_often_its_condition_comes_and_goes() -> None:
-    episodes = Episodes(rules(0, tick=0), 4)
-    flickers = [told(episodes, 7, held, tick=True) for held in (True, False, True, False, True)]
+    episodes = Episodes(rules(0), 4)
+    flickers = [told(episodes, 7, held) for held in (True, False, True, False, True)]
     assert flickers == [[0], [], [], [], []]
     assert told(episodes, 7, True) == []
-    assert told(episodes, 8, False, tick=True) == []
-    assert told(episodes, 8, True, tick=True) == [0]
+    assert told(episodes, 8, False) == []
+    assert told(episodes, 8, True) == [0]
     assert episodes.start_ms[0, 2] == 8 * MINUTE_MS
 
 
-def test_forming_bars_leave_rules_for_closed_bars_alone() -> None:
-    episodes = Episodes(rules(0, 0, tick=1), 4)
+def test_rules_that_are_not_asked_stay_as_they_are() -> None:
+    episodes, second = Episodes(rules(0, 0), 4), np.array([False, True])
     assert told(episodes, 0, True, True) == [0, 1]
-    assert told(episodes, 1, False, False, tick=True) == []
+    assert told(episodes, 1, False, False, judged=second) == []
     assert told(episodes, 1, True, True) == [1]
 
 
@@ -97,7 +102,7 @@ def test_episodes_agree_with_one_rule_and_symbol_at_a_time(
     steps: list[tuple[bool, list[bool]]], cooldowns: list[int], order: list[int]
 ) -> None:
     chosen = rules(*(60 * minutes for minutes in cooldowns), tick=1)
-    episodes, rows = Episodes(chosen, 4), np.array(order)
+    episodes, rows, ticking = Episodes(chosen, 4), np.array(order), np.array([False, True, False])
     active, last = {}, {}
     for minute, (tick, flags) in enumerate(steps):
         conditions = np.array(flags).reshape(3, 4)
@@ -112,7 +117,7 @@ def test_episodes_agree_with_one_rule_and_symbol_at_a_time(
                     expected.append((position, number))
                     last[key] = minute * MINUTE_MS
                 active[key] = held
-        found, positions = episodes.step(conditions, rows, minute * MINUTE_MS, tick=tick)
+        found, positions = episodes.step(conditions, rows, minute * MINUTE_MS, ticking if tick else None)
         assert list(zip(positions.tolist(), found.tolist(), strict=True)) == expected
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from daemon.engine.checks import condition, number
 from daemon.engine.errors import StateError
 from daemon.engine.evaluate import Context, Evaluator
-from daemon.engine.plan import Plan
+from daemon.engine.plan import Plan, When
 from daemon.engine.rules import Rule, RuleSet, features, load
 from daemon.engine.syntax import Attribute, Between, Binary, Call, Lag, Name, Number, String, Unary
 from daemon.engine.vocabulary import SESSIONS, Vocabulary
@@ -199,11 +199,11 @@ def test_numbers_are_what_they_mean_closed_and_forming(trees: list[Node]) -> Non
     world = World(Plan(RuleSet("r.toml", ()), checked))
     for _ in range(6):
         context, score = world.peek()
-        inputs = world.evaluator._inputs(world.rows, context, score, peek=True)
+        inputs = world.evaluator._inputs(world.rows, context, score, when=When.FORMING)
         _agree(trees, world, inputs)
         world.forget()
         context, score = world.close()
-        _agree(trees, world, world.evaluator._inputs(world.rows, context, score, peek=False))
+        _agree(trees, world, world.evaluator._inputs(world.rows, context, score, when=When.CLOSED))
         world.evaluator.commit(world.rows, context, score)
 
 
@@ -221,7 +221,7 @@ def test_a_rule_holds_only_when_it_certainly_does(trees: list[Node]) -> None:
     world = World(compiled(*trees, tick=True))
     for _ in range(6):
         context, score = world.peek()
-        held = world.evaluator.conditions(world.rows, context, score, peek=True)
+        held = world.evaluator.conditions(world.rows, context, score, when=When.FORMING)
         assert held.tolist() == [[twin(tree, world.past, i) is True for i in world.rows] for tree in trees]
         world.forget()
         context, score = world.close()
@@ -257,7 +257,7 @@ def test_look_back_is_at_the_closed_bar_before_this_one() -> None:
         closes.append(context.bars[3, 0])
         world.evaluator.commit(world.rows, context, None)
     context, _ = world.peek()
-    values = world.evaluator.features(world.rows, context, peek=True)
+    values = world.evaluator.features(world.rows, context, when=When.FORMING)
     assert values.tolist() == [[closes[-1], closes[-3], closes[-1] - opens[-2]]]
 
 
@@ -293,7 +293,10 @@ def test_forming_bars_are_shown_to_the_rules_that_ask_for_them() -> None:
     )
     world = World(Plan(load(text, "r.toml")))
     context, score = world.peek()
-    assert world.evaluator.conditions(world.rows, context, score, peek=True).tolist() == [[False] * 5, [True] * 5]
+    assert world.evaluator.conditions(world.rows, context, score, when=When.FORMING).tolist() == [
+        [False] * 5,
+        [True] * 5,
+    ]
     context, score = world.close()
     assert world.evaluator.conditions(world.rows, context, score).all()
 

@@ -112,7 +112,7 @@ where = 5
         'r.toml:1:1: unknown key "title"; rules are tables with the header [[rule]]',
         "r.toml:4:9: this cannot be a rule's name; 1 to 64 of a-z, 0-9, - and _, a letter or digit first",
         'r.toml:6:18: unknown name "clos"; did you mean "close"?',
-        'r.toml:7:10: unexpected character =; write "==" to compare',
+        'r.toml:7:10: expected an operator, found "="; write "==" to compare',
         'r.toml:11:7: unknown indicator "rsy"; did you mean "rsi"?',
         'r.toml:13:1: unknown key "cooldwn"; did you mean "cooldown"?',
         "r.toml:14:13: severity cannot be 'hgih'; did you mean \"high\"?",
