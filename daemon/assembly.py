@@ -5,10 +5,12 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from daemon import sectorfile
 from daemon.engine import rules
-from daemon.engine.engine import Engine, Settings
+from daemon.engine.engine import NO_SECTORS, Engine, Settings
 from daemon.engine.errors import Position, RuleError, RuleErrors
 from daemon.engine.plan import Plan
+from daemon.engine.sectors import Sectors
 from daemon.scoring.features import DEFAULT_FEATURES
 from daemon.scoring.link import Link
 
@@ -55,13 +57,19 @@ def plan_of(config: Config) -> Plan:
 
 
 def settings_of(config: Config) -> Settings:
-    """The engine's settings in its own units."""
+    """The engine's settings in its own units.
+
+    Raises:
+        SectorFileError: the file of the sectors cannot be used.
+    """
+    path = config.engine.sectors
     return Settings(
         grace_ms=round(config.engine.grace_s * 1000),
         max_symbols=config.engine.max_symbols,
         horizon_minutes=config.model.horizon_minutes,
         threshold_atr=config.model.threshold_atr,
         extended_hours=config.engine.extended_hours,
+        sectors=Sectors(sectorfile.read(path, config.engine.sectors_era)) if path else NO_SECTORS,
     )
 
 

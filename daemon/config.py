@@ -88,6 +88,7 @@ def _home(path: Path) -> Path:
 SecretText = Annotated[Secret, PlainValidator(_secret), PlainSerializer(lambda _: HIDDEN, return_type=str)]
 Folder = Annotated[Path, AfterValidator(_home)]
 RulesFile = Annotated[Path | None, BeforeValidator(_chosen_rules), AfterValidator(lambda p: p and _home(p))]
+SectorsFile = Annotated[Path | None, AfterValidator(lambda p: p and _home(p))]
 Channels = Annotated[
     tuple[Annotated[str, AfterValidator(_channel)], ...], BeforeValidator(_listed), Field(min_length=1)
 ]
@@ -180,6 +181,22 @@ class EngineSection(Section):
         le=100_000,
         description="Symbols that are followed; bars of any more are counted and left.",
     )
+    sectors: SectorsFile = Field(
+        default=None,
+        description="CSV file with the columns `symbol` and `sector`, for cross-sections by sector; by default all "
+        "symbols are of one.",
+    )
+    sectors_era: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="Of `sectors` only rows with this value in the column `era`; by default all, the last of a symbol "
+        "holds.",
+    )
+
+    @model_validator(mode="after")
+    def _an_era_is_of_a_file(self) -> Self:
+        if self.sectors_era is not None and self.sectors is None:
+            raise ValueError("sectors_era chooses rows of a file: name one with sectors")
+        return self
 
 
 class ModelSection(Section):

@@ -45,6 +45,7 @@ BY_ERROR = {
     "daemon.engine.errors.RulesError": Exit.CONFIG,
     "daemon.lock.FolderTakenError": Exit.TRY_AGAIN,
     "daemon.scoring.errors.ScoringError": Exit.INTERNAL,
+    "daemon.sectorfile.SectorFileError": Exit.CONFIG,
     "daemon.supervision.TaskFailingError": Exit.INTERNAL,
     "daemon.web.server.WebAddressError": Exit.UNAVAILABLE,
     "streams.barfile.BarFileError": Exit.DATA,

@@ -95,7 +95,10 @@ def breadth(holds: Floats, groups: Longs | None = None) -> Floats:
     Raises:
         GroupError: as `rank`.
     """
-    return mean(holds, groups)
+    groups = _checked(holds, groups)
+    known = np.bincount(groups, np.isfinite(holds))
+    with np.errstate(invalid="ignore"):
+        return (np.bincount(groups, holds > 0.0) / known)[groups]
 
 
 def _checked(values: Floats, groups: Longs | None) -> Longs:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from daemon import kernelcache, logs
+from daemon import kernelcache, logs, sectorfile
 from daemon.clock import SystemClock
 from daemon.commands.folders import unusable_folders
 from daemon.config import LogSection
@@ -17,7 +17,7 @@ from daemon.mistakes import Mistake
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from daemon.config import Config
+    from daemon.config import Config, EngineSection
 
 log = structlog.get_logger()
 
@@ -36,7 +36,8 @@ def begin(
         writes: keys of section ``state`` whose folders the command works in.
 
     Raises:
-        ConfigError: all mistakes at once; a rules file that cannot be read is one, a folder that cannot be made too.
+        ConfigError: all mistakes at once; a rules file that cannot be read is one, sectors that cannot be
+            used and a folder that cannot be made are too.
     """
     loaded = load_config(path, overrides, feed=feed)
     config = loaded.config
@@ -44,8 +45,8 @@ def begin(
     kernelcache.use(config.state.cache)
     for note in loaded.notes if feed else ():
         log.warning("configuration", note=note)
-    unreadable = unreadable_rules(config.engine.rules)
-    mistakes = [*unusable_folders(loaded, writes), *([unreadable] if unreadable else ())]
+    files = (unreadable_rules(config.engine.rules), unusable_sectors(config.engine))
+    mistakes = [*unusable_folders(loaded, writes), *(mistake for mistake in files if mistake)]
     if mistakes:
         raise ConfigError(mistakes)
     return config
@@ -55,6 +56,16 @@ def begin_without_configuration() -> None:
     """Log and place of compiled kernels for a command that has no configuration; before anything imports numba."""
     logs.configure(LogSection(), SystemClock())
     kernelcache.use(Path(usual_cache()).expanduser())
+
+
+def unusable_sectors(engine: EngineSection) -> Mistake | None:
+    """What is wrong with the file of the sectors, None if it can be used."""
+    try:
+        if engine.sectors:
+            sectorfile.read(engine.sectors, engine.sectors_era)
+    except sectorfile.SectorFileError as error:
+        return Mistake(error.place, error.message, error.remedy)
+    return None
 
 
 def unreadable_rules(path: Path | None) -> Mistake | None:

@@ -88,7 +88,7 @@ class Graph:
         """A node computed from others; an operation on one operand names it twice."""
         return self._node((op, left, left if right is None else right, 0))
 
-    def _add(self, tree: Node) -> int:  # noqa: PLR0911 -- one a kind of node
+    def _add(self, tree: Node) -> int:  # noqa: C901, PLR0911 -- one a kind of node
         if tree in self._frozen:
             return self._node((Op.FROZEN, self._frozen[tree], 0, 0))
         match tree:

@@ -55,7 +55,7 @@ class Market:
             self._price = np.pad(self._price, (0, max(more, len(self._price))), constant_values=np.nan)
         before = self._price[rows]
         self._price[rows] = closes
-        moved = np.isfinite(before)
+        moved = before > 0.0
         if moved.any():
             total = float((closes[moved] / before[moved] - 1.0).sum())
             self.level *= 1.0 + total / int(np.isfinite(self._price).sum())

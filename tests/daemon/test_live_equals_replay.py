@@ -42,6 +42,11 @@ cooldown = "30m"
 name = "vwap-reclaim"
 on = ["crosses_above(close, vwap())"]
 where = "rvol(20) > 3"
+
+[[rule]]
+name = "leader"
+on = ["crosses_below(rank(roc(15)), 5.5)"]
+where = "breadth(close > vwap()) > 0.5 and score > 0.2"
 """
 
 DAY_FROM, DAY_TO = 1_737_709_200_000, 1_737_766_800_000  # 2025-01-24, 04:00 to 20:00 in New York
@@ -98,6 +103,6 @@ async def test_a_real_day_over_the_socket_gives_the_alerts_of_its_replay(day: Pa
     report = await asyncio.to_thread(
         replay, day, MINUTE_MS, config, SystemClock(), deliver=replayed.extend, progress=lambda done, total: None
     )
-    assert {alert.rule for alert in live} == {"likely", "volume-spike", "vwap-reclaim"}
+    assert {alert.rule for alert in live} == {"likely", "volume-spike", "vwap-reclaim", "leader"}
     assert [alert.id for alert in live] == [alert.id for alert in replayed]
     assert digest(live) == report.digest
