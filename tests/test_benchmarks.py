@@ -13,6 +13,7 @@ from benchmarks.peers.vendor import Vendor
 from benchmarks.report import result
 from benchmarks.scanner import plan
 from benchmarks.tape import HISTORY, Tape
+from daemon.engine.plan import When
 from streams.bars import FIELDS
 from streams.polygon.codec import Codec
 
@@ -75,8 +76,8 @@ def test_an_unknown_question_is_refused_by_name() -> None:
 def test_rules_and_features_need_forty_outputs_and_the_tape_is_long_enough_for_all() -> None:
     needed = plan()
     assert sum(len(spec.outputs) for spec in needed.specs) == 40
-    assert needed.warmup < HISTORY
-    assert needed.tick.all()
+    assert max(bars for needs in needed.needs for bars in needs.values()) < HISTORY
+    assert needed.judged[When.FORMING].all()
 
 
 def test_technic_and_the_vendors_client_read_the_same_bars_from_a_frame() -> None:
