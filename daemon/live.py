@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -20,7 +21,7 @@ from streams.outbox import Entry
 from streams.polygon.spoilage import Spoilage
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from daemon.engine.alerts import Alert
     from daemon.engine.engine import Engine
@@ -47,6 +48,9 @@ TURN_BARS = 16_384
 
 WAITING_TURN_BARS = 2_048
 """The same where the learner is waited for, minute by minute."""
+
+EXAMPLES = 5
+"""Bars that are named in the log where many were lost."""
 
 FUTURE_MS = 2 * MINUTE_MS
 """A bar that ends this much after its arrival is not believed: it would close every minute before its own."""
@@ -175,8 +179,10 @@ class Live:
         if self._inbox.depth:
             now_ms = None  # no minute closes before the bars that still wait
             self._wake.set()
-        stored = await asyncio.get_running_loop().run_in_executor(thread, self._turn, batch, now_ms)
+        stored, error = await asyncio.get_running_loop().run_in_executor(thread, self._try_turn, batch, now_ms)
         self._after(stored, oldest_s)
+        if error:
+            raise error
 
     def _after(self, stored: Sequence[Stored], oldest_s: float | None) -> None:
         self.turned_s = self._clock.monotonic_s()
@@ -188,19 +194,40 @@ class Live:
                 self._arrived.append((stored[-1].seq, oldest_s))
             self._stored(stored)
 
+    def _try_turn(self, batch: BarBatch, now_ms: int | None) -> tuple[list[Stored], Exception | None]:
+        """A turn; of one that fails its error, and on disk the alerts it had found until then."""
+        try:
+            return self._turn(batch, now_ms), None
+        except Exception as error:  # noqa: BLE001 - raised on the event loop, where it is seen
+            return self._store(self._engine.flush()), error
+
     def _turn(self, batch: BarBatch, now_ms: int | None) -> list[Stored]:
         """One turn, in the engine's thread."""
         started_s = self._clock.monotonic_s()
-        plan, self._plan = self._plan, None
-        if plan:
-            self._engine.reload(plan)
-        stored = self._store(self._engine.step(batch) if batch.size else [])
+        with self._losing(batch):
+            plan, self._plan = self._plan, None
+            if plan:
+                self._engine.reload(plan)
+            alerts = self._engine.step(batch) if batch.size else []
+        stored = self._store(alerts)
         if now_ms is not None:
             stored += self._store(self._engine.advance(now_ms))
         if batch.size:
             self._metrics.turn_seconds.observe(self._clock.monotonic_s() - started_s)
         self.figures = figures.of(self._engine, self.figures)
         return stored
+
+    @contextmanager
+    def _losing(self, batch: BarBatch) -> Iterator[None]:
+        """Says what is lost when a turn fails: how far it came nobody knows, so all of its bars count."""
+        try:
+            yield
+        except Exception as error:
+            if batch.size:
+                name = type(error).__name__
+                self._metrics.bars_lost.labels(error=name).inc(batch.size)
+                log.error("bars lost", bars=batch.size, error=name, first=_named(batch.take(slice(0, EXAMPLES))))  # noqa: TRY400 - the supervisor shows the traceback
+            raise
 
     def _store(self, alerts: Sequence[Alert]) -> list[Stored]:
         """Alerts go to disk as soon as they are known: whatever fails next, they stay."""
@@ -223,3 +250,11 @@ class Live:
             return bars
         self._metrics.rejects.labels(reason="future").inc(int((~believed).sum()))
         return bars.take(believed)
+
+
+def _named(batch: BarBatch) -> list[str]:
+    """Symbol and start of each bar, for people."""
+    starts = [datetime.fromtimestamp(ms / 1000, UTC) for ms in batch.start_ms.tolist()]
+    return [
+        f"{symbol.decode()} {at:%Y-%m-%d %H:%M:%SZ}" for symbol, at in zip(batch.symbol.tolist(), starts, strict=True)
+    ]

@@ -124,6 +124,7 @@ class Metrics:
             "What became of bars in the engine: taken, stood in, late, repeated, revised and so on.",
             "outcome",
         )
+        self.bars_lost = self._counter("bars_lost", "Bars of turns of the engine that failed, by error.", "error")
         self.minutes_closed = self._followed("counter", "minutes_closed", "Market minutes closed.")
         self.closed_seconds = self._followed(
             "gauge", "closed_seconds", "Start of the newest closed market minute, seconds since the epoch."

@@ -192,6 +192,11 @@ class Engine:
         """Questions dropped unanswered, because a minute of their window was not seen."""
         return self._questions.lapsed
 
+    def flush(self) -> list[Alert]:
+        """Alerts of a step that failed, as far as it came."""
+        self._announce()
+        return self._flush()
+
     def leaders(self, most: int) -> list[tuple[str, float, float]]:
         """Symbol, score and close of the highest scores at the last closed bar, best first."""
         scores = self._scores[: len(self.symbols)]

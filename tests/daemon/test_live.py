@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
+from structlog.testing import capture_logs
 
 from daemon import assembly, standing
 from daemon.engine.inbox import Inbox
 from daemon.live import FUTURE_MS, Live
 from daemon.metrics import Metrics
+from daemon.supervision import Supervisor
 from streams.bars import MINUTE_MS, SECOND_MS, concat
 from streams.memoryring import MemoryRing
 from streams.outbox import Outbox
@@ -323,6 +325,42 @@ async def test_input_ages_until_a_turn_takes_it(tmp_path: Path) -> None:
     async with turning(desk):
         await eventually(lambda: desk.live.waiting_s == 0)
         assert desk.live.turned_s == desk.clock.monotonic_s()
+
+
+async def test_a_turn_that_fails_loses_its_bars_with_a_count_and_keeps_the_alerts_it_had_found(tmp_path: Path) -> None:
+    bars = walk(4, 30)
+    desk = Desk(tmp_path, None)
+    due = [alert for alert in replayed(desk.config, bars) if alert.bar_start_ms < OPEN + 19 * MINUTE_MS]
+    commit, spoilt = desk.engine._evaluator.commit, []
+
+    def spoil(rows: Any, context: Any, score: Any) -> None:
+        if desk.engine.barrier.now_ms == OPEN + 20 * MINUTE_MS and not spoilt:
+            spoilt.append(rows)
+            raise ZeroDivisionError
+        commit(rows, context, score)
+
+    desk.engine._evaluator.commit = spoil  # type: ignore[method-assign]
+    supervisor = Supervisor(desk.clock, desk.metrics, (), lambda _: asyncio.sleep(0))
+    with capture_logs() as logged:
+        desk.receive_all(bars)
+        task = asyncio.create_task(supervisor.keep("engine", desk.live.run))
+        await eventually(lambda: len(desk.stored) >= len(due) > 0)
+        desk.receive(*minutes_of(40), arrival_ms=OPEN)
+        await eventually(lambda: desk.engine.symbols.size == 14)
+        task.cancel()
+        await asyncio.wait({task})
+    assert [row.id for row in desk.stored][: len(due)] == [alert.id for alert in due]
+    assert [row.id for row in desk.outbox.read_after("redis", 9_999)] == [row.id for row in desk.stored]
+    assert (
+        desk.metrics.registry.get_sample_value("technic_bars_lost_total", {"error": "ZeroDivisionError"}) == bars.size
+    )
+    assert desk.metrics.registry.get_sample_value("technic_task_restarts_total", {"task": "engine"}) == 1
+    (lost,) = [line for line in logged if line["event"] == "bars lost"]
+    assert lost["bars"] == bars.size
+    assert lost["first"][0] == "S00 2025-01-06 14:30:00Z"
+    assert len(lost["first"]) == 5
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("engine")]
+    desk.outbox.close()
 
 
 async def test_a_long_queue_is_taken_in_turns_and_no_minute_closes_before_its_last_bar(tmp_path: Path) -> None:
