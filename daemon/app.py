@@ -3,8 +3,7 @@
 Start: the state folder and its lock, calendar, rules, kernels, saved state, outbox; then the tasks. The service is
 ready once these stand; Redis, learner and feed may come later, and ``/readyz`` shows them.
 
-Stop: the feed, the turn under way, a second for Redis to take what is pending, the state on disk, the learner.
-What has not ended after some seconds is ended with the process (`daemon.ending`).
+Stop, asked for or because it cannot go on: see `daemon.stopping`.
 """
 
 from __future__ import annotations
@@ -15,9 +14,10 @@ import signal
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
 
-from daemon import assembly, delivery, gauges, lock, reload, snapshot, standing, upkeep, warm
+from daemon import assembly, delivery, gauges, lock, reload, snapshot, standing, stopping, upkeep, warm
 from daemon.ending import Ending
 from daemon.engine.inbox import Inbox
+from daemon.exits import Exit, expected
 from daemon.live import Live
 from daemon.market import reach
 from daemon.metrics import Metrics
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from streams.polygon.spoilage import Verdict
     from streams.types import Clock
 
-TURN_S = 1.5
-PEER_S = 1.0
 FATAL = (AuthRejected, CertificateRejected)
 
 
@@ -57,6 +55,7 @@ class App:
         self.metrics = Metrics()
         self.valkey = EmbeddedValkey(config.state.folder / "valkey", config.redis.port)
         self._stop, self.ending = asyncio.Event(), Ending(self.valkey.abandon)
+        self._failed: list[Exception] = []
 
     def stop(self) -> None:
         """End cleanly, within seconds; asked a second time, at once."""
@@ -75,7 +74,8 @@ class App:
             duration_s: stop by itself after so many seconds.
 
         Raises:
-            BaseExceptionGroup: of AuthRejected, CertificateRejected or TaskFailingError: the daemon cannot go on.
+            ExceptionGroup: of AuthRejected, CertificateRejected or TaskFailingError: the daemon cannot go on, and
+                has stopped as if asked to.
             Exception: it cannot start; see the errors of lock, calendar, rules, outbox and embedded server.
         """
         loop = asyncio.get_running_loop()
@@ -90,14 +90,15 @@ class App:
             await standing.show(self, stack)
             loop.add_signal_handler(signal.SIGHUP, self.reload.ask)
             async with asyncio.TaskGroup() as group:
-                keep = Supervisor(self.clock, self.metrics, FATAL).keep
                 runs = {**self._tasks(), **(beside or {})}
-                tasks = {name: group.create_task(keep(name, run), name=name) for name, run in runs.items()}
+                tasks = {name: group.create_task(self._keep(name, run), name=name) for name, run in runs.items()}
                 self.notifier.ready(f"{len(self.plan.rules)} rules, {len(self.engine.symbols)} symbols")
                 with suppress(TimeoutError):
                     async with asyncio.timeout(duration_s):
                         await self._stop.wait()
-                await self._end(tasks)
+                await stopping.stop(self, tasks)
+        if self._failed:
+            raise ExceptionGroup("the daemon cannot go on", self._failed)
 
     async def _build(self, stack: AsyncExitStack) -> None:
         """What can be had without any peer."""
@@ -109,9 +110,9 @@ class App:
         self.teacher = assembly.teacher_of(config, clock, patient=config.feed.lossless)
         if self.teacher:
             stack.callback(self.teacher.close)
-        self._state = folder / "engine.state"
+        self.state = folder / "engine.state"
         self.engine = snapshot.restored(
-            self._state,
+            self.state,
             lambda: assembly.engine_of(config, self.plan, self.teacher, self.calendar.sessions),
             self.teacher,
         )
@@ -177,21 +178,15 @@ class App:
             tasks["valkey"] = lambda: self.valkey.keep(self.events.server)
         return tasks
 
-    async def _end(self, tasks: dict[str, asyncio.Task[None]]) -> None:
-        """Input first, delivery last; what cannot end in time is cancelled."""
-        self.ending.begin()
-        self.notifier.stopping()
-        if self.teacher:
-            asyncio.get_running_loop().call_later(TURN_S, self.teacher.hurry)
-        await _cancel(tasks["feed"], tasks["engine"])
-        self.sink.wake()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(PEER_S):
-                await self.sink.drained()
-        if self.teacher:
-            await asyncio.to_thread(self.teacher.settle, PEER_S)
-        await asyncio.to_thread(snapshot.save, self._state, self.engine, self.teacher)
-        await _cancel(*tasks.values())
+    async def _keep(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Keep a task up; where it cannot go on, the daemon stops as if asked to, and then says why."""
+        try:
+            await Supervisor(self.clock, self.metrics, FATAL).keep(name, run)
+        except Exception as error:  # noqa: BLE001 - raised when all has stopped
+            self._failed.append(error)
+            self.ending.code = expected(error) or Exit.INTERNAL
+            self._stop.set()
+            self.ending.begin()
 
     def _overflow(self) -> None:
         self.metrics.overflows.inc()
@@ -201,9 +196,3 @@ class App:
         self.events.spoilage(verdict)
         if verdict.condition is Condition.SUSPECT:
             self.feed.drop(f"spoiled: {verdict}")
-
-
-async def _cancel(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)

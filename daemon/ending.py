@@ -21,10 +21,13 @@ class Ending:
 
     Args:
         before: done before the process is ended, and may be added to: ends what would outlive it. Must not wait.
+
+    Attributes:
+        code: exit code of a process that is ended so.
     """
 
     def __init__(self, *before: Callable[[], None]) -> None:
-        self.before = list(before)
+        self.before, self.code = list(before), EXIT_NOW
         self._timer = threading.Timer(END_S, self.now)
         self._timer.daemon = True
 
@@ -46,4 +49,4 @@ class Ending:
         faulthandler.dump_traceback()
         for act in self.before:
             act()
-        os._exit(EXIT_NOW)
+        os._exit(self.code)

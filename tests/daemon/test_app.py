@@ -125,6 +125,33 @@ async def test_a_wrong_key_ends_the_daemon_as_a_wrong_configuration(tmp_path: Pa
     assert not alive(pids[0])
 
 
+async def test_a_daemon_that_cannot_go_on_stops_in_the_order_of_any_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervision, "FIRST_PAUSE_S", 0.001)
+    async with exchange_of() as exchange:
+        config = config_of(tmp_path, url_of(exchange.port), model={"enabled": True})
+        due = [alert.id for alert in replayed(config, BARS)]
+        app = App(config, SystemClock(), lambda: config)
+
+        async def lose_the_key() -> None:
+            await eventually(all_closed(app))
+            raise AuthRejected("not authorised any more")
+
+        with capture_logs() as logged, pytest.raises(ExceptionGroup) as ended:
+            await app.run(beside={"revoked": lose_the_key})
+    assert [type(error) for error in leaves(ended.value)] == [AuthRejected]
+    assert app.ending.code == Exit.CONFIG
+    assert app.outbox.path.exists()
+    assert app.sink.delivered == len(due) > 50
+    (saved,) = [line for line in logged if line["event"] == "state saved"]
+    assert saved["symbols"] == 5
+    assert (tmp_path / "state" / "engine.state").exists()
+    assert app.teacher
+    assert app.teacher.pid is None
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("engine")]
+
+
 async def test_redis_may_come_later_and_then_gets_every_alert_once_in_order(tmp_path: Path) -> None:
     port = free_port()
     with capture_logs() as logged:
@@ -195,6 +222,7 @@ async def test_it_ends_by_itself_after_the_time_given(tmp_path: Path) -> None:
 
 STUCK = """
 import asyncio, os, pathlib, signal, sys, threading, daemon.ending as ending
+from streams.errors import AuthRejected
 from tests.daemon.running import config_of, running
 ending.END_S = 0.3
 async def main():
@@ -204,18 +232,24 @@ async def main():
         app.live._market.now_ms = lambda: 1
         await asyncio.to_thread(entered.wait)
         print(app.valkey.pid, flush=True)
-        os.kill(os.getpid(), signal.SIGTERM)
+        CAUSE
         await asyncio.Event().wait()
+async def revoked():
+    raise AuthRejected("revoked")
 asyncio.run(main())
 """
 
 
-def test_a_turn_that_never_ends_holds_up_no_stop(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("cause", "code"),
+    [("os.kill(os.getpid(), signal.SIGTERM)", Exit.TRY_AGAIN), ("await app._keep('feed', revoked)", Exit.CONFIG)],
+)
+def test_a_turn_that_never_ends_holds_up_no_stop(tmp_path: Path, cause: str, code: int) -> None:
     root = Path(__file__).parents[2]
     environ = {**os.environ, "PYTHONPATH": str(root)}
-    command = [sys.executable, "-c", STUCK, str(tmp_path)]
+    command = [sys.executable, "-c", STUCK.replace("CAUSE", cause), str(tmp_path)]
     ended = subprocess.run(command, cwd=root, env=environ, capture_output=True, text=True, timeout=50, check=False)
-    assert ended.returncode == 75, ended.stderr
+    assert ended.returncode == code, ended.stderr
     assert "_turn" in ended.stderr
     pid = next(int(line) for line in ended.stdout.splitlines() if line.isdigit())
     asyncio.run(eventually(lambda: not alive(pid)))
@@ -255,7 +289,8 @@ async def test_a_task_that_fails_for_ever_ends_the_daemon(tmp_path: Path, monkey
         await app.run(beside={"spoil": spoil})
     (error,) = leaves(ended.value)
     assert isinstance(error, TaskFailingError)
-    assert (error.task, expected(error)) == ("engine", Exit.INTERNAL)
+    assert (error.task, expected(error), app.ending.code) == ("engine", Exit.INTERNAL, Exit.INTERNAL)
+    assert (tmp_path / "state" / "engine.state").exists()
     assert not app.valkey.pid
 
 
