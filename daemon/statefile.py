@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SCHEMA = 1
+KEPT_BAD = 3
 MAX_BYTES = 4 << 30
 _MAX_HEADER_BYTES = 4096
 
@@ -47,7 +49,8 @@ def write(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> int:
     header = _Header(SCHEMA, hashlib.sha256(payload).hexdigest(), len(payload))
     beside = path.with_name(path.name + ".tmp")
     with beside.open("wb") as file:
-        file.write(msgspec.json.encode(header) + b"\n" + payload)
+        file.write(msgspec.json.encode(header) + b"\n")
+        file.write(payload)
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
@@ -76,11 +79,25 @@ def read(path: Path) -> dict[str, NDArray[np.generic]] | None:
         return {name: arrays[name] for name in arrays.files}
 
 
-def quarantine(path: Path) -> Path:
-    """Set the file at `path` aside as ``.bad``, so that it can be looked at and a cold start follows."""
-    aside = path.with_name(path.name + ".bad")
-    path.replace(aside)
-    return aside
+def quarantine(path: Path, *, leave: bool = False) -> Path:
+    """Set the file at `path` aside as ``.bad``, so that it can be looked at; of several the newest `KEPT_BAD` stay.
+
+    Args:
+        path: the file.
+        leave: keep it under its own name, too, until the next `write` replaces it.
+
+    Returns:
+        Where it is: ``NAME.bad``; older ones are ``NAME.bad.1`` and so on.
+    """
+    names = [path.with_name(f"{path.name}.bad{number}") for number in ("", *(f".{n}" for n in range(1, KEPT_BAD)))]
+    for newer, older in reversed(list(pairwise(names))):
+        if newer.exists():
+            newer.replace(older)
+    if leave:
+        names[0].hardlink_to(path)
+    else:
+        path.replace(names[0])
+    return names[0]
 
 
 def _read_header(path: Path, line: bytes) -> _Header:

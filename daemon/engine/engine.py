@@ -14,6 +14,7 @@ import numpy as np
 from daemon.engine.alerts import Alert, Times, known
 from daemon.engine.barrier import Barrier
 from daemon.engine.episodes import Episodes, alert_id
+from daemon.engine.errors import StateError
 from daemon.engine.evaluate import Context, Evaluator
 from daemon.engine.market import Market
 from daemon.engine.plan import When
@@ -192,6 +193,11 @@ class Engine:
         """Questions dropped unanswered, because a minute of their window was not seen."""
         return self._questions.lapsed
 
+    @property
+    def most_symbols(self) -> int:
+        """Symbols that may be followed, by the settings; a restored state may hold more."""
+        return self._settings.max_symbols
+
     def flush(self) -> list[Alert]:
         """Alerts of a step that failed, as far as it came."""
         self._announce()
@@ -226,46 +232,74 @@ class Engine:
             part.load_arrays(kept[name])
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """The whole state as plain arrays by ``part/name``; views that are good until the next step."""
-        arrays = {
-            f"{name}/{key}": array for name, part in self._parts().items() for key, array in part.to_arrays().items()
-        }
-        counts = np.array(msgspec.structs.astuple(self.counts), np.int64)
+        """The whole state as plain arrays by ``part/name``; most are views, good until the next step."""
+        named = {**self._market_state(), **self._learned()}
+        arrays = {f"{name}/{key}": array for name, part in named.items() for key, array in part.to_arrays().items()}
         view = {} if self.view is None else views.to_arrays([self.view], len(self.plan.features))
         return {
             **arrays,
             **{f"view/{key}": array for key, array in view.items()},
             **{f"symbols/{key}": array for key, array in self.symbols.to_arrays().items()},
             "engine/barrier": self.barrier.to_array(),
-            "engine/counts": counts,
+            "engine/counts": np.array(msgspec.structs.astuple(self.counts), np.int64),
+            "engine/question": self._question(),
             "engine/features": self._features,
             "engine/scores": self._scores,
         }
 
     def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Go on where `to_arrays` left off, bit for bit, before the first step.
+        """Go on where `to_arrays` left off, bit for bit, before the first step: `load_market` and `load_learned`."""
+        self.load_market(arrays)
+        self.load_learned(arrays)
+
+    def load_market(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on with symbols, bars, indicators, episodes, market time and counts.
+
+        Where more symbols were saved than may be followed now, they stay, and no new one is added.
 
         Raises:
             Exception: arrays are missing or do not fit; the engine is then of no use and another has to be made.
         """
-        self.symbols = SymbolTable.from_arrays(_part(arrays, "symbols"), self._settings.max_symbols)
-        for name, part in self._parts().items():
+        saved = _part(arrays, "symbols")
+        self.symbols = SymbolTable.from_arrays(saved, max(self._settings.max_symbols, len(saved["symbols"])))
+        for name, part in self._market_state().items():
             part.load_arrays(_part(arrays, name))
         self._reserve()
-        self._features[: len(arrays["engine/features"])] = arrays["engine/features"]
-        self._scores[: len(arrays["engine/scores"])] = arrays["engine/scores"]
         self.barrier.load_array(arrays["engine/barrier"])
         self.counts = Counts(*arrays["engine/counts"].tolist())
-        saved = _part(arrays, "view")
-        self.view = views.from_arrays(saved, len(self.plan.features))[0] if saved else None
+
+    def load_learned(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on with questions, scores, their judge and the model's view, after `load_market`.
+
+        Raises:
+            Exception: arrays are missing, or belong to another question or to other features; the engine is then of
+                no use and another has to be made.
+        """
+        saved, now = arrays["engine/question"].tolist(), self._question().tolist()
+        if saved != now:
+            names = "model.horizon_minutes, model.threshold_atr and the number of features"
+            raise StateError(f"{names} were {saved}, now they are {now}")
+        for name, part in self._learned().items():
+            part.load_arrays(_part(arrays, name))
+        features, scores = arrays["engine/features"], arrays["engine/scores"]
+        if len(features) != len(scores):
+            raise StateError(f"features of {len(features)} symbols and scores of {len(scores)} do not fit together")
+        self._features[: len(features)], self._scores[: len(scores)] = features, scores
+        view = _part(arrays, "view")
+        self.view = views.from_arrays(view, len(self.plan.features))[0] if view else None
+
+    def _question(self) -> Floats:
+        """What the model is asked, and of how many features it judges."""
+        return np.array([self._settings.horizon_minutes, self._settings.threshold_atr, len(self.plan.features)], float)
 
     def _rule_state(self) -> dict[str, _Part]:
         return {"frame": self._frame, "evaluator": self._evaluator, "episodes": self._episodes}
 
-    def _parts(self) -> dict[str, _Part]:
-        rest: dict[str, _Part] = {"forming": self._forming, "questions": self._questions, "judge": self.judge}
-        rest["market"] = self.market
-        return {**self._rule_state(), **rest}
+    def _market_state(self) -> dict[str, _Part]:
+        return {**self._rule_state(), "forming": self._forming, "market": self.market}
+
+    def _learned(self) -> dict[str, _Part]:
+        return {"questions": self._questions, "judge": self.judge}
 
     def _take(self, batch: BarBatch, rows: Longs) -> None:
         """Bars between two closes; each row's in the order in which they came, whatever else came between them."""
@@ -494,9 +528,9 @@ class Engine:
         self._frame.reserve(len(self.symbols))
         capacity = self._frame.capacity
         more = capacity - len(self._scores)
+        self._forming.reserve(capacity)
+        self._episodes.reserve(capacity)
         if more > 0:
-            self._forming.reserve(capacity)
-            self._episodes.reserve(capacity)
             self._features = np.pad(self._features, ((0, more), (0, 0)), constant_values=np.nan)
             self._scores = np.pad(self._scores, (0, more), constant_values=np.nan)
 

@@ -212,9 +212,8 @@ class Questions:
             self._moved[row] = False
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """The whole state, copied; `load_arrays` continues bit for bit."""
-        state = {name: array.copy() for name, array in self._columns().items()}
-        return {**state, "lapsed": np.array([self.lapsed], np.int64)}
+        """The whole state, views that are good until the next call; `load_arrays` copies, and continues bit for bit."""
+        return {**self._columns(), "lapsed": np.array([self.lapsed], np.int64)}
 
     def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Go on where `to_arrays` left off; for a fresh instance of any capacity.

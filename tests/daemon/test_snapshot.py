@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from daemon.scoring.features import DEFAULT_FEATURES
 from daemon.scoring.link import Link
 from daemon.scoring.view import to_arrays, untaught
 from streams.bars import MINUTE_MS
-from tests.daemon.running import OPEN, RULES, config_of, engine_of, replayed, walk
+from tests.daemon.running import OPEN, RULES, bar, config_of, engine_of, replayed, walk
 from tests.fakes.clock import ManualClock
 
 if TYPE_CHECKING:
@@ -103,11 +103,9 @@ def test_a_damaged_state_is_set_aside_and_the_start_is_cold(
     [
         ("frame/count", np.zeros(3, np.int64)),
         ("engine/counts", np.zeros(99, np.int64)),
-        ("engine/scores", np.zeros(9_999)),
-        ("questions/upper", np.zeros((5, 2))),
         ("engine/barrier", None),
         ("forming/bars", None),
-        ("judge/bins", None),
+        ("symbols/symbols", None),
     ],
 )
 def test_sound_arrays_that_do_not_fit_are_set_aside(
@@ -120,12 +118,90 @@ def test_sound_arrays_that_do_not_fit_are_set_aside(
     assert_cold(snapshot.restored(path, lambda: engine_of(config), None), path, whole)
 
 
-def test_the_state_of_another_set_of_features_is_set_aside(path: Path, saved: Engine, tmp_path: Path) -> None:
-    assert saved.counts.bars
-    learning = config_of(tmp_path, "ws://127.0.0.1:1/stocks", model={"enabled": True})
+MODEL = ("questions/", "judge/", "view/", "engine/question", "engine/features", "engine/scores")
+
+
+def parts(engine: Engine) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The market's and the model's."""
+    arrays = plain(engine.to_arrays())
+    model = {name: array for name, array in arrays.items() if name.startswith(MODEL)}
+    return {name: array for name, array in arrays.items() if name not in model}, model
+
+
+def assert_the_market_alone_goes_on(engine: Engine, saved: Engine, fresh: Engine, path: Path, whole: bytes) -> None:
+    market, model = parts(engine)
+    assert market == parts(saved)[0]
+    assert model == parts(fresh)[1]
+    assert path.read_bytes() == path.with_name("engine.state.bad").read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("name", "spoilt"),
+    [
+        ("engine/scores", np.zeros(9_999)),
+        ("engine/features", np.zeros((1024, 3))),
+        ("questions/upper", np.zeros((5, 2))),
+        ("judge/bins", None),
+        ("engine/question", None),
+        ("view/weights", np.zeros(2)),
+    ],
+)
+def test_a_model_that_does_not_fit_starts_cold_and_the_market_goes_on(
+    config: Config, path: Path, saved: Engine, name: str, spoilt: NDArray[np.generic] | None
+) -> None:
+    arrays = dict(saved.to_arrays())
+    arrays.pop(name, None)
+    statefile.write(path, arrays if spoilt is None else {**arrays, name: spoilt})
     whole = path.read_bytes()
-    teacher = assembly.teacher_of(learning, SystemClock(), patient=False)
-    assert_cold(snapshot.restored(path, lambda: engine_of(learning), teacher), path, whole)
+    with capture_logs() as logged:
+        restored = snapshot.restored(path, lambda: engine_of(config), None)
+    assert_the_market_alone_goes_on(restored, saved, engine_of(config), path, whole)
+    assert [line["event"] for line in logged] == [
+        "saved model refused, it starts cold; all else goes on",
+        "state restored",
+    ]
+
+
+@pytest.mark.parametrize("change", [{"horizon_minutes": 20}, {"threshold_atr": 3.0}, {"enabled": True}])
+def test_a_change_of_the_model_costs_the_model_and_no_more(
+    config: Config, path: Path, saved: Engine, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    other = config_of(tmp_path, "ws://127.0.0.1:1/stocks", model={"enabled": False, **change})
+    teacher = assembly.teacher_of(other, SystemClock(), patient=False)
+    with capture_logs() as logged:
+        restored = snapshot.restored(path, lambda: engine_of(other), teacher)
+    assert "model.threshold_atr and the number of features were [15.0, 4.0, 0.0], now they are" in logged[0]["error"]
+    assert restored.counts == saved.counts
+    assert restored.barrier.closed_ms == saved.barrier.closed_ms
+    due = [alert.id for alert in replayed(config, BARS) if alert.bar_start_ms >= OPEN + 20 * MINUTE_MS]
+    assert [alert.id for alert in restored.step(SECOND) + restored.advance(2**61)] == due
+
+
+def test_a_teacher_of_other_features_costs_the_model_and_no_half_of_it(path: Path, tmp_path: Path) -> None:
+    config = config_of(tmp_path, "ws://127.0.0.1:1/stocks", model={"enabled": True})
+    first = Link([f"{feature} + 0" for feature in DEFAULT_FEATURES], ManualClock())
+    saved = engine_of(config)
+    saved.step(FIRST)
+    snapshot.save(path, saved, first)
+    second = Link(DEFAULT_FEATURES, ManualClock())
+    before = plain(second.to_arrays())
+    restored = snapshot.restored(path, lambda: engine_of(config), second)
+    assert_the_market_alone_goes_on(restored, saved, engine_of(config), path, path.read_bytes())
+    assert plain(second.to_arrays()) == before
+
+
+def test_fewer_symbols_allowed_than_saved_keep_those_and_take_no_new_ones(
+    path: Path, saved: Engine, tmp_path: Path
+) -> None:
+    fewer = config_of(tmp_path, "ws://127.0.0.1:1/stocks", engine={"max_symbols": 4})
+    with capture_logs() as logged:
+        restored = snapshot.restored(path, lambda: engine_of(fewer), None)
+    assert plain(restored.to_arrays()) == plain(saved.to_arrays())
+    restored.step(bar("NEW", OPEN + 20 * MINUTE_MS, 50.0))
+    restored.step(SECOND)
+    assert (len(restored.symbols), restored.counts.excess) == (6, 1)
+    assert restored.counts.bars == BARS.size
+    assert "6 are saved, 4 are allowed: those saved stay, none is added" in logged[0]["what"]
 
 
 def test_other_rules_go_on_with_what_both_know(config: Config, path: Path, saved: Engine) -> None:

@@ -53,3 +53,16 @@ def test_a_refused_state_is_set_aside(tmp_path: Path) -> None:
     path.write_bytes(b"garbage")
     assert statefile.quarantine(path).name == "state.bad"
     assert statefile.read(path) is None
+
+
+def test_the_newest_three_that_were_set_aside_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    for number in range(5):
+        path.write_text(str(number))
+        statefile.quarantine(path, leave=number == 4)
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {
+        "state": "4",
+        "state.bad": "4",
+        "state.bad.1": "3",
+        "state.bad.2": "2",
+    }
