@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from streams.polygon.spoilage import Verdict
     from streams.types import Clock
 
+STATE = "engine.state"
 FATAL = (AuthRejected, CertificateRejected)
 
 
@@ -110,16 +111,16 @@ class App:
         self.teacher = assembly.teacher_of(config, clock, patient=config.feed.lossless)
         if self.teacher:
             stack.callback(self.teacher.close)
-        self.state = folder / "engine.state"
+        self.outbox = Outbox(folder / "outbox.db")
+        stack.callback(self.outbox.close)
         self.engine = snapshot.restored(
-            self.state,
+            folder / STATE,
             lambda: assembly.engine_of(config, self.plan, self.teacher, self.calendar.sessions),
             self.teacher,
+            self.outbox,
         )
         if self.teacher:
             self.teacher.start()
-        self.outbox = Outbox(folder / "outbox.db")
-        stack.callback(self.outbox.close)
         self.inbox = Inbox(config.feed.inbox_bars)
 
     async def _connect(self, stack: AsyncExitStack) -> None:
@@ -161,6 +162,10 @@ class App:
         self.backlog = BacklogWatch(self.outbox)
         self.reload = reload.of(self, self._reread)
         self.events.calendar(self.calendar.warning)
+        self.snapshots = snapshot.Snapshots(
+            config.state.folder / STATE, self.engine, self.teacher, self.outbox, self.live, config.state.snapshot_s
+        )
+        stack.callback(self.snapshots.close)
 
     def _tasks(self) -> dict[str, Callable[[], Awaitable[None]]]:
         tasks: dict[str, Callable[[], Awaitable[None]]] = {
@@ -171,6 +176,7 @@ class App:
             "events": self.event_stream.run,
             "reload": self.reload.run,
             "backlog": self.backlog.run,
+            "snapshots": self.snapshots.run,
             "watchdog": lambda: upkeep.feed_watchdog(self.notifier, lambda: standing.pulse(self)),
             "prune": lambda: upkeep.prune(self.outbox, self.clock),
         }

@@ -251,6 +251,13 @@ class StateSection(Section):
         description="What can be made again: calendar and compiled kernels; by default `$CACHE_DIRECTORY`, "
         "`$XDG_CACHE_HOME/technic` or `~/.cache/technic`."
     )
+    snapshot_s: float = Field(
+        default=60.0,
+        ge=0,
+        le=86_400,
+        description="How often the engine's state is saved, seconds: what a kill or a power cut sets it back by. 0 saves "
+        "it when technic is stopped, and only then.",
+    )
 
 
 class HttpSection(Section):

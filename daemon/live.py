@@ -105,6 +105,7 @@ class Live:
         self.spoilage = Spoilage()
         self._wake, self._room, self._used = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._plan: Plan | None = None
+        self._thread: ThreadPoolExecutor | None = None
         self._arrived: deque[tuple[int, float]] = deque(maxlen=UNDELIVERED)
         self.turned_s = clock.monotonic_s()
         self.figures = figures.of(engine)
@@ -161,7 +162,7 @@ class Live:
 
     async def run(self) -> None:
         """Turn for ever. When cancelled, the turn under way ends first; what waits in the inbox is left."""
-        thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        self._thread = thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
         try:
             while True:
                 with suppress(TimeoutError):
@@ -169,7 +170,15 @@ class Live:
                         await self._wake.wait()
                 await self._turn_in(thread)
         finally:
+            self._thread = None
             await asyncio.to_thread(thread.shutdown)  # the event loop goes on meanwhile
+
+    async def between_turns(self, act: Callable[[], None]) -> bool:
+        """Do `act` in the engine's thread while no turn is under way; False, and nothing done, if no turns are made."""
+        if self._thread is None:
+            return False
+        await asyncio.get_running_loop().run_in_executor(self._thread, act)
+        return True
 
     async def _turn_in(self, thread: ThreadPoolExecutor) -> None:
         self._wake.clear()

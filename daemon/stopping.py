@@ -11,8 +11,6 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from daemon import snapshot
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -28,14 +26,14 @@ async def stop(app: App, tasks: Mapping[str, asyncio.Task[None]]) -> None:
     app.notifier.stopping()
     if app.teacher:
         asyncio.get_running_loop().call_later(TURN_S, app.teacher.hurry)
-    await _cancel(tasks["feed"], tasks["engine"])
+    await _cancel(tasks["feed"], tasks["engine"], tasks["snapshots"])
     app.sink.wake()
     with suppress(TimeoutError):
         async with asyncio.timeout(PEER_S):
             await app.sink.drained()
     if app.teacher:
         await asyncio.to_thread(app.teacher.settle, PEER_S)
-    await asyncio.to_thread(snapshot.save, app.state, app.engine, app.teacher)
+    await app.snapshots.take_last()
     await _cancel(*tasks.values())
 
 

@@ -191,6 +191,16 @@ class Outbox:
             where = "WHERE seq > ? ORDER BY seq LIMIT ?"
             return _rows(connection, where, self._cursor(connection, sink)[0], limit)
 
+    def newest_seq(self) -> int:
+        """Position of the newest row, 0 before the first."""
+        with self._read() as connection:
+            return self._head(connection)[0]
+
+    def read_beyond(self, seq: int, limit: int) -> list[Stored]:
+        """The oldest rows beyond position `seq`, at most `limit`, in order."""
+        with self._read() as connection:
+            return _rows(connection, "WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit)
+
     def read_delivered(self, sink: str, window_ms: int, limit: int) -> list[Stored]:
         """The newest rows up to the cursor of `sink`, in order.
 

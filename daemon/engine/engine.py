@@ -30,7 +30,7 @@ from indicators.ring import FIELDS
 from streams.bars import MINUTE_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -267,6 +267,22 @@ class Engine:
         self._reserve()
         self.barrier.load_array(arrays["engine/barrier"])
         self.counts = Counts(*arrays["engine/counts"].tolist())
+
+    def remember(self, alerts: Sequence[Alert]) -> int:
+        """Alerts that were given after the state was saved: none is given twice, and cooldowns count from them.
+
+        Whether their episodes have ended meanwhile is not known; they go on until a bar says otherwise.
+
+        Returns:
+            How many of them the state did not know of.
+        """
+        rows = self.symbols.rows(np.array([alert.symbol.encode() for alert in alerts], "S16")).tolist()
+        self._reserve()
+        return sum(
+            self._episodes.remember(f"{alert.rule}@{alert.rule_version}", row, alert.bar_start_ms)
+            for alert, row in zip(alerts, rows, strict=True)
+            if row >= 0
+        )
 
     def load_learned(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Go on with questions, scores, their judge and the model's view, after `load_market`.

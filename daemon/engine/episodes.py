@@ -94,6 +94,23 @@ class Episodes:
         self.last_alert_ms[rules[told], rows[told]] = begins_ms[told]
         return rules[told], positions[told]
 
+    def remember(self, key: str, row: int, start_ms: int) -> bool:
+        """Take in that an alert was given; its episode is taken to go on until a bar says otherwise.
+
+        Args:
+            key: ``NAME@VERSION`` of its rule.
+            row: of its symbol.
+            start_ms: start of its bar.
+
+        Returns:
+            False, and nothing changed, if that is known here or there is no such rule now.
+        """
+        if key not in self._keys or self.last_alert_ms[rule := self._keys.index(key), row] >= start_ms:
+            return False
+        self.active[rule, row] = True
+        self.start_ms[rule, row] = self.last_alert_ms[rule, row] = start_ms
+        return True
+
     def reserve(self, capacity: int) -> None:
         """Make room for `capacity` rows; the arrays are new ones."""
         more = ((0, 0), (0, capacity - self.active.shape[1]))

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,18 +16,38 @@ from daemon.engine.alerts import digest
 from daemon.scoring.features import DEFAULT_FEATURES
 from daemon.scoring.link import Link
 from daemon.scoring.view import to_arrays, untaught
-from streams.bars import MINUTE_MS
-from tests.daemon.running import OPEN, RULES, bar, config_of, engine_of, replayed, walk
+from streams.bars import MINUTE_MS, concat
+from streams.outbox import Entry, Outbox
+from streams.simulator.markettime import AS_FAST_AS_READ
+from streams.simulator.server import Simulator
+from tests.daemon.running import (
+    KEY,
+    OPEN,
+    RULES,
+    Tape,
+    bar,
+    config_of,
+    engine_of,
+    in_redis,
+    replayed,
+    running,
+    url_of,
+    walk,
+)
 from tests.fakes.clock import ManualClock
+from tests.fakes.program import ROOT
+from tests.streams.redis.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from daemon.config import Config
+    from daemon.engine.alerts import Alert
     from daemon.engine.engine import Engine
+    from streams.bars import BarBatch
 
 BARS = walk(6, 40)
 HALF = int(np.searchsorted(BARS.start_ms, OPEN + 20 * MINUTE_MS))
@@ -239,3 +263,132 @@ def test_what_an_interrupted_save_left_behind_is_in_nobody_s_way(config: Config,
     assert snapshot.restored(path, lambda: engine_of(config), None).counts == saved.counts
     snapshot.save(path, saved, None)
     assert not path.with_name("engine.state.tmp").exists()
+
+
+def entries(alerts: Sequence[Alert]) -> list[Entry]:
+    return [Entry(alert.id, alert.fields()) for alert in alerts]
+
+
+def lasting(prices: Sequence[float], first: int) -> BarBatch:
+    """Bars of symbol A from minute `first` on."""
+    return concat([bar("A", OPEN + n * MINUTE_MS, price) for n, price in enumerate(prices, start=first)])
+
+
+def test_an_episode_told_between_snapshot_and_kill_is_told_once_and_its_cooldown_counts(
+    tmp_path: Path, path: Path
+) -> None:
+    rules = """[[rule]]
+name = "dear"
+where = "close > 50"
+cooldown = "10m"
+"""
+    config, outbox = config_of(tmp_path, "ws://127.0.0.1:1/stocks", rules=rules), Outbox(tmp_path / "outbox.db")
+    engine = engine_of(config)
+    engine.step(bar("B", OPEN, 10.0))
+    snapshot.save(path, engine, None, outbox)
+    told = engine.step(lasting([40.0, 60.0, 61.0], 1))
+    assert [alert.bar_start_ms for alert in told] == [OPEN + 2 * MINUTE_MS]
+    outbox.append(entries(told), OPEN)
+
+    restored = snapshot.restored(path, lambda: engine_of(config), None, outbox)
+    assert restored.step(lasting([60.0], 6)) == [], "the same episode, seen from after the gap"
+    assert restored.step(lasting([40.0, 60.0], 7)) == [], "within the cooldown of what was told before the kill"
+    (again,) = restored.step(lasting([40.0, 60.0], 12))
+    assert again.bar_start_ms == OPEN + 13 * MINUTE_MS
+    outbox.close()
+
+
+def test_bars_that_come_again_after_a_kill_give_the_alerts_of_an_uninterrupted_day(
+    tmp_path: Path, config: Config, path: Path
+) -> None:
+    whole, outbox = replayed(config, BARS), Outbox(tmp_path / "outbox.db")
+    engine = engine_of(config)
+    at = [int(np.searchsorted(BARS.start_ms, OPEN + n * MINUTE_MS)) for n in (10, 20)]
+    outbox.append(entries(engine.step(BARS.take(slice(0, at[0])))), OPEN)
+    snapshot.save(path, engine, None, outbox)
+    outbox.append(entries(engine.step(BARS.take(slice(*at)))), OPEN)
+
+    restored = snapshot.restored(path, lambda: engine_of(config), None, outbox)
+    outbox.append(entries(restored.step(BARS.take(slice(at[0], None))) + restored.advance(2**61)), OPEN)
+    assert [row.id for row in outbox.read_beyond(0, 9_999)] == [alert.id for alert in whole]
+    outbox.close()
+
+
+def test_a_cold_start_takes_nothing_from_the_outbox(tmp_path: Path, config: Config, path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox.db")
+    outbox.append(entries(replayed(config, BARS)), OPEN)
+    assert len(snapshot.restored(path, lambda: engine_of(config), None, outbox).symbols) == 0
+    outbox.close()
+
+
+def test_alerts_in_an_unknown_form_and_an_outbox_that_began_anew_harm_nothing(
+    tmp_path: Path, config: Config, path: Path, saved: Engine
+) -> None:
+    statefile.write(path, {**saved.to_arrays(), "outbox/seq": np.array([1_000])})
+    outbox = Outbox(tmp_path / "outbox.db")
+    alerts = [alert for alert in replayed(config, BARS) if alert.bar_start_ms >= OPEN + 20 * MINUTE_MS]
+    outbox.append([Entry("1", {"data": "{}"}), Entry("2", {"x": "y"}), *entries(alerts[:3])], OPEN)
+    with capture_logs() as logged:
+        snapshot.restored(path, lambda: engine_of(config), None, outbox)
+    assert logged[-1]["alerts_since"] == 3
+    outbox.close()
+
+
+async def test_the_state_is_saved_between_turns_while_the_engine_goes_on(tmp_path: Path) -> None:
+    bars, state = walk(5, 40), tmp_path / "state" / "engine.state"
+    async with Simulator(Tape(bars), clock=SystemClock(), key=KEY, speed=AS_FAST_AS_READ) as exchange:
+        config = config_of(tmp_path, url_of(exchange.port), state={"snapshot_s": 0.01})
+        async with running(config) as app:
+            await eventually(lambda: app.engine.counts.bars == bars.size and app.engine.barrier.newest_ms > 0)
+            state.unlink(missing_ok=True)
+            await eventually(state.exists)
+            arrays, counted = statefile.read(state), app.engine.counts.bars
+            assert arrays is not None
+            assert plain({"x": arrays["frame/ring"]}) == plain({"x": app.engine.to_arrays()["frame/ring"]})
+            assert arrays["engine/counts"][0] == counted
+            assert arrays["outbox/seq"][0] == app.outbox.newest_seq() > 50
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("snapshot")]
+
+
+async def test_zero_seconds_save_at_the_stop_and_only_then(tmp_path: Path) -> None:
+    config = config_of(tmp_path, "ws://127.0.0.1:1/stocks", state={"snapshot_s": 0})
+    state = tmp_path / "state" / "engine.state"
+    async with running(config) as app:
+        await asyncio.wait_for(app.snapshots.run(), 10)
+        assert not state.exists()
+    assert state.exists()
+
+
+DAEMON = """
+import asyncio, pathlib, sys
+from tests.daemon.running import config_of, running
+async def main():
+    async with running(config_of(pathlib.Path(sys.argv[1]), sys.argv[2], state={"snapshot_s": 0.02})):
+        await asyncio.Event().wait()
+asyncio.run(main())
+"""
+
+
+async def test_after_a_kill_the_last_snapshot_returns_and_every_alert_is_told_once(tmp_path: Path) -> None:
+    bars, state = walk(20, 300), tmp_path / "state" / "engine.state"
+    config = config_of(tmp_path, "ws://127.0.0.1:1/stocks")
+    environ, quiet = {**os.environ, "PYTHONPATH": str(ROOT)}, asyncio.subprocess.DEVNULL
+    async with Simulator(Tape(bars), clock=SystemClock(), key=KEY, speed=20_000) as exchange:
+        command = [sys.executable, "-c", DAEMON, str(tmp_path), url_of(exchange.port)]
+        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environ, stdout=quiet, stderr=quiet)
+        try:
+            await eventually(lambda: (arrays := statefile.read(state)) is not None and arrays["outbox/seq"][0] > 20, 50)
+        finally:
+            process.kill()
+            await process.wait()
+    async with Simulator(Tape(bars), clock=SystemClock(), key=KEY, speed=AS_FAST_AS_READ) as exchange:
+        config = config_of(tmp_path, url_of(exchange.port))
+        with capture_logs() as logged:
+            async with running(config) as app:
+                warm = app.engine.counts.bars
+                await eventually(lambda: app.engine.barrier.closed_ms >= OPEN + 299 * MINUTE_MS, 20)
+                await eventually(lambda: app.outbox.backlog("redis").pending == 0)
+                told = await in_redis(app.redis_url)
+    assert [line["symbols"] for line in logged if line["event"] == "state restored"] == [20]
+    assert 0 < warm < bars.size
+    assert [alert.id for alert in told] == [alert.id for alert in replayed(config, bars)]
