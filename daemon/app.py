@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from streams.polygon.spoilage import Verdict
     from streams.types import Clock
 
-STATE = "engine.state"
 FATAL = (AuthRejected, CertificateRejected)
 
 
@@ -114,7 +113,7 @@ class App:
         self.outbox = Outbox(folder / "outbox.db")
         stack.callback(self.outbox.close)
         self.engine = snapshot.restored(
-            folder / STATE,
+            folder / snapshot.FILE,
             lambda: assembly.engine_of(config, self.plan, self.teacher, self.calendar.sessions),
             self.teacher,
             self.outbox,
@@ -162,10 +161,7 @@ class App:
         self.backlog = BacklogWatch(self.outbox)
         self.reload = reload.of(self, self._reread)
         self.events.calendar(self.calendar.warning)
-        self.snapshots = snapshot.Snapshots(
-            config.state.folder / STATE, self.engine, self.teacher, self.outbox, self.live, config.state.snapshot_s
-        )
-        stack.callback(self.snapshots.close)
+        self.snapshots = snapshot.of(self, stack)
 
     def _tasks(self) -> dict[str, Callable[[], Awaitable[None]]]:
         tasks: dict[str, Callable[[], Awaitable[None]]] = {
@@ -190,9 +186,8 @@ class App:
             await Supervisor(self.clock, self.metrics, FATAL).keep(name, run)
         except Exception as error:  # noqa: BLE001 - raised when all has stopped
             self._failed.append(error)
-            self.ending.code = expected(error) or Exit.INTERNAL
             self._stop.set()
-            self.ending.begin()
+            self.ending.begin(expected(error) or Exit.INTERNAL)
 
     def _overflow(self) -> None:
         self.metrics.overflows.inc()

@@ -255,8 +255,8 @@ class StateSection(Section):
         default=60.0,
         ge=0,
         le=86_400,
-        description="How often the engine's state is saved, seconds: what a kill or a power cut sets it back by. 0 saves "
-        "it when technic is stopped, and only then.",
+        description="How often the engine's state is saved, seconds: what a kill or a power cut sets it back by. "
+        "0 saves it when technic is stopped, and only then.",
     )
 
 

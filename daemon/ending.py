@@ -39,9 +39,10 @@ class Ending:
         if self._timer.ident:
             self._timer.join()
 
-    def begin(self) -> None:
-        """The stop has begun; saying it again changes nothing."""
+    def begin(self, code: int = EXIT_NOW) -> None:
+        """The stop has begun, and `code` is what it ends with if it hangs; saying it again changes nothing."""
         if not self._timer.ident:
+            self.code = code
             self._timer.start()
 
     def now(self) -> None:

@@ -17,10 +17,12 @@ from streams.outbox import OutboxError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AsyncExitStack
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from daemon.app import App
     from daemon.engine.engine import Engine
     from daemon.live import Live
     from daemon.scoring.link import Link
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+FILE = "engine.state"
 _LINK, _OUTBOX = "link/", "outbox/seq"
 _CHUNK = 10_000
 
@@ -99,6 +102,14 @@ class Snapshots:
 
     def _save(self) -> None:
         save(self._path, self._engine, self._teacher, self._outbox)
+
+
+def of(app: App, stack: AsyncExitStack) -> Snapshots:
+    """Those of `app`; leaving `stack` waits for what is being written."""
+    state = app.config.state
+    snapshots = Snapshots(state.folder / FILE, app.engine, app.teacher, app.outbox, app.live, state.snapshot_s)
+    stack.callback(snapshots.close)
+    return snapshots
 
 
 def save(path: Path, engine: Engine, teacher: Link | None, outbox: Outbox | None = None) -> None:
