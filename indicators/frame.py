@@ -119,7 +119,7 @@ class Frame:
         """Take each of `rows` back to where it was before its bar of `start_ms`, and hand over the bars taken off.
 
         Feed them again, put right, by `update`: at every step the frame is as if they had come so the first time.
-        Until then `out` is NaN for these rows.
+        Until then `out` is NaN for rows that lost bars; others stay as they are.
 
         Args:
             rows: ``int64[n]``; a row that comes several times goes back furthest.
@@ -135,6 +135,8 @@ class Frame:
         rows, number = self._located(rows, start_ms)
         known = number >= 0
         once, at = _first_of_each(rows[known], number[known])
+        some = at < self.count[once]
+        once, at = once[some], at[some]
         taken = self._recalled(once, at, self.count[once])
         if len(once):
             self._checkpoints.restore(once, at, self.count)
