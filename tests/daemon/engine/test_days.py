@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
-from daemon.engine.closes import Closes, DailyTable
+from daemon.engine.days import DAY_MS, DailyTable, Days
 from daemon.engine.sessions import Phase
+from indicators import CATALOGUE
+
+if TYPE_CHECKING:
+    from indicators import Spec
 
 DAY = 20_000
 CLOSE_MS = 1_000_000
@@ -17,10 +23,8 @@ def table(*days: tuple[str, int, float]) -> DailyTable:
     return DailyTable(np.array([s for s, *_ in rows], "S16"), np.array([d for _, d, _ in rows], np.int64), values)
 
 
-def closes(known: DailyTable) -> Closes:
-    made = Closes(known)
-    made.reserve(3)
-    return made
+def days(known: DailyTable, *specs: Spec) -> Days:
+    return Days(known, specs)
 
 
 SYMBOLS = np.array([b"A", b"B", b"C"], "S16")
@@ -38,14 +42,14 @@ def test_a_close_of_long_ago_is_none() -> None:
 
 @pytest.mark.parametrize("day", [DAY, DAY + 1])
 def test_without_official_closes_none_is_known_at_first(day: int) -> None:
-    made = closes(table())
+    made = days(table())
     made.begin(ROWS, SYMBOLS, day)
     assert np.isnan(made.previous).all()
 
 
-def regular_day(made: Closes, *, auction: bool) -> None:
+def regular_day(made: Days, *, auction: bool) -> None:
     made.begin(ROWS[:1], SYMBOLS[:1], DAY)
-    bar = np.array([[9.0], [9.5], [8.5], [9.2]])
+    bar = np.array([[9.0], [9.5], [8.5], [9.2], [100.0]])
     made.take(ROWS[:1], CLOSE_MS - 60_000, bar, Phase.REGULAR, CLOSE_MS)
     if auction:
         made.take(ROWS[:1], CLOSE_MS, bar + 1, Phase.POST, CLOSE_MS)
@@ -54,25 +58,64 @@ def regular_day(made: Closes, *, auction: bool) -> None:
 
 
 def test_the_closing_auction_opens_the_first_bar_after_the_close() -> None:
-    made = closes(table())
+    made = days(table())
     regular_day(made, auction=True)
     assert made.previous[0] == 10.0
 
 
 def test_without_an_auction_the_last_regular_bar_closes_the_day() -> None:
-    made = closes(table())
+    made = days(table())
     regular_day(made, auction=False)
     assert made.previous[0] == 9.2
 
 
 def test_the_official_close_goes_before_what_minutes_say() -> None:
-    made = closes(table(("A", DAY, 7.0)))
+    made = days(table(("A", DAY, 7.0)))
     regular_day(made, auction=True)
     assert made.previous[0] == 7.0
 
 
 def test_goes_on_from_saved_arrays() -> None:
-    made, again = closes(table()), Closes(table())
+    made, again = days(table()), Days(table())
     regular_day(made, auction=True)
     again.load_arrays(made.to_arrays())
     assert np.array_equal(again.previous, made.previous, equal_nan=True)
+
+
+SMA = CATALOGUE.spec("sma", [2])
+
+
+def newest(made: Days) -> float:
+    return float(made.frame.out[0, 0])
+
+
+def test_history_is_there_with_the_first_bar_of_a_symbol() -> None:
+    made = days(table(*(("A", DAY - n, float(n)) for n in range(5)), ("B", DAY - 1, 9.0)), SMA)
+    assert made.begin(ROWS, SYMBOLS, DAY).tolist() == [0, 1, 2]
+    assert made.frame.count[:3].tolist() == [4, 1, 0]
+    assert newest(made) == 1.5
+    assert made.begin(ROWS, SYMBOLS, DAY).tolist() == []
+
+
+def test_a_day_is_closed_by_its_own_minutes_when_the_next_one_begins() -> None:
+    made = days(table(("A", DAY - 1, 8.0)), SMA)
+    regular_day(made, auction=True)
+    assert made.frame.last_start[0] == DAY * DAY_MS
+    prices = [made.frame.bar(name, ROWS[:1])[0] for name in ("open", "high", "low", "close", "volume")]
+    assert prices == [9.0, 10.0, 8.5, 10.0, 100.0]
+    assert newest(made) == 9.0
+
+
+def test_no_day_is_counted_twice_when_file_and_minutes_know_it() -> None:
+    made = days(table(("A", DAY - 1, 8.0), ("A", DAY, 7.0)), SMA)
+    regular_day(made, auction=True)
+    assert made.frame.count[0] == 2
+    assert newest(made) == 7.5
+
+
+def test_days_missed_while_nothing_ran_come_from_the_file() -> None:
+    made = days(table(*(("A", DAY + n, float(n)) for n in range(-1, 5))), SMA)
+    regular_day(made, auction=False)
+    made.begin(ROWS[:1], SYMBOLS[:1], DAY + 4)
+    assert made.frame.count[0] == 5
+    assert newest(made) == 2.5

@@ -1,0 +1,180 @@
+"""Trading days that are over: the official close of the day before, and daily bars with their indicators.
+
+Official daily bars come from a file where there is one. Where it does not know a day, the day's own minutes stand in:
+its regular session, closed by the auction, which opens the first bar after the close; if that bar never comes, by the
+last regular bar. A day counts from the first bar of a later one on, so that nothing is known before it is over.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from daemon.engine.sessions import Phase
+from indicators import Frame
+from indicators.ring import CLOSE, HIGH, LOW, OPEN, VOLUME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    from indicators import Spec
+    from streams.types import Floats, Longs, Symbols
+
+STALE_DAYS = 7
+"""An official close older than this, in calendar days, is none: the file has ended, or the symbol was away."""
+
+
+HISTORY = 400
+"""Daily bars that a symbol's indicators start from, where the file has as many."""
+
+DAY_MS = 86_400_000
+_DAYS = 2_000_000
+"""More days than a calendar has: symbol and day make one number."""
+
+
+class DailyTable:
+    """Official daily bars, looked up by symbol and day.
+
+    Args:
+        symbol: ``S16[n]``, sorted, then by day.
+        day: ``int64[n]``, days since 1970.
+        values: ``float64[5, n]``, open, high, low, close, volume, NaN where unknown; the close is known.
+    """
+
+    def __init__(self, symbol: Symbols, day: Longs, values: Floats) -> None:
+        self.symbols, number = np.unique(symbol, return_inverse=True)
+        self.day, self.values = day, values
+        self._order = number * _DAYS + day
+
+    def between(self, symbols: Symbols, after: Longs, day: int) -> tuple[Longs, Longs]:
+        """Where each symbol's bars after `after` ``int64[n]`` and before `day` stand: first, and one past the last."""
+        if not len(self.day):
+            none = np.zeros(len(symbols), np.int64)
+            return none, none
+        number = np.minimum(np.searchsorted(self.symbols, symbols), len(self.symbols) - 1)
+        first = np.searchsorted(self._order, number * _DAYS + after, side="right")
+        end = np.searchsorted(self._order, number * _DAYS + day)
+        return first, np.where(self.symbols[number] == symbols, end, first)
+
+    def closes_before(self, symbols: Symbols, day: int) -> Floats:
+        """Official close of each symbol's newest day before `day`, ``float64[n]``; NaN if none, or a stale one."""
+        first, end = self.between(symbols, np.full(len(symbols), day - STALE_DAYS - 1), day)
+        closes = np.full(len(symbols), np.nan)
+        closes[first < end] = self.values[CLOSE, end[first < end] - 1]
+        return closes
+
+
+class Days:
+    """What is known of each row's days before the present one.
+
+    Args:
+        table: official daily bars.
+        specs: indicators to compute on daily bars.
+
+    Attributes:
+        previous: ``float64[capacity]``, official close of the day before each row's newest bar; NaN while unknown.
+        frame: daily bars; a bar's start is midnight UTC of its date.
+    """
+
+    def __init__(self, table: DailyTable, specs: Iterable[Spec] = ()) -> None:
+        self._table = table
+        self.frame = Frame(specs)
+        self._day = np.zeros(0, np.int64)  # of the newest bar
+        self.previous = np.zeros(0)
+        self._own = np.zeros((5, 0))  # today's regular session so far
+        self.reserve(self.frame.capacity)
+
+    def reserve(self, capacity: int) -> None:
+        """Make room for at least `capacity` rows; unknown at first."""
+        self.frame.reserve(capacity)
+        more = max(self.frame.capacity - len(self._day), 0)
+        self._day = np.pad(self._day, (0, more))
+        self.previous = np.pad(self.previous, (0, more), constant_values=np.nan)
+        self._own = np.pad(self._own, ((0, 0), (0, more)), constant_values=np.nan)
+
+    def begin(self, rows: Longs, symbols: Symbols, day: int) -> Longs:
+        """A bar of `day` comes for each of `rows`: where it is the first of its day, the days before are over.
+
+        Args:
+            rows: ``int64[n]``, none twice.
+            symbols: ``S16[n]``.
+            day: days since 1970, in the exchange's time zone.
+
+        Returns:
+            Rows that have new daily bars.
+        """
+        new = self._day[rows] < day
+        if not new.any():
+            return rows[:0]
+        rows, symbols = rows[new], symbols[new]
+        official = self._table.closes_before(symbols, day)
+        self.previous[rows] = np.where(np.isnan(official), self._own[CLOSE, rows], official)
+        self._feed(rows, symbols, day)
+        self._own[:, rows] = np.nan
+        self._day[rows] = day
+        return rows
+
+    def take(self, rows: Longs, start_ms: int, bars: Floats, phase: int, close_ms: int) -> None:
+        """Closed minute bars of one start for `rows`, ``float64[>=5, n]``; `close_ms` is the close of their day."""
+        own = self._own
+        if phase == Phase.REGULAR:
+            first = np.isnan(own[CLOSE, rows])
+            own[OPEN, rows] = np.where(first, bars[OPEN], own[OPEN, rows])
+            own[HIGH, rows] = np.fmax(own[HIGH, rows], bars[HIGH])
+            own[LOW, rows] = np.fmin(own[LOW, rows], bars[LOW])
+            own[CLOSE, rows] = bars[CLOSE]
+            own[VOLUME, rows] = np.where(first, 0.0, own[VOLUME, rows]) + bars[VOLUME]
+        elif start_ms == close_ms:
+            own[CLOSE, rows] = bars[OPEN]
+
+    def zero(self, row: int) -> None:
+        """Forget a row."""
+        self.frame.zero(row)
+        self._day[row] = 0
+        self.previous[row] = np.nan
+        self._own[:, row] = np.nan
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """The whole state as plain arrays: the frame's under ``frame/``, and ``day``, ``previous``, ``own``."""
+        frame = {f"frame/{name}": array for name, array in self.frame.to_arrays().items()}
+        return {**frame, "day": self._day, "previous": self.previous, "own": self._own}
+
+    def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> tuple[str, ...]:
+        """Go on where `to_arrays` left off; copies. Returns the keys of indicators that warm up."""
+        frame = {name.removeprefix("frame/"): array for name, array in arrays.items() if name.startswith("frame/")}
+        fresh = self.frame.load_arrays(frame)
+        self._day = arrays["day"].astype(np.int64)
+        self.previous = arrays["previous"].astype(np.float64)
+        self._own = arrays["own"].astype(np.float64)
+        self.reserve(len(self._day))
+        return fresh
+
+    def _feed(self, rows: Longs, symbols: Symbols, day: int) -> None:
+        """Close the daily bars that have not been closed yet, oldest first, official ones before our own."""
+        if not self.frame.specs:
+            return
+        last = self.frame.last_start[rows] // DAY_MS * (self.frame.count[rows] > 0)
+        first, end = self._table.between(symbols, last, day)
+        first = np.maximum(first, end - HISTORY)
+        while len(left := np.flatnonzero(first < end)):
+            self._close(rows[left], self._table.day[first[left]], self._table.values[:, first[left]])
+            first[left] += 1
+        known = ~np.isnan(self._own[CLOSE, rows]) & (self._day[rows] * DAY_MS > self.frame.last_start[rows])
+        own = rows[known]
+        self._close(own, self._day[own], self._own[:, own])
+
+    def _close(self, rows: Longs, day: Longs, values: Floats) -> None:
+        """One daily bar for each row; where only its close is known, that is all its prices."""
+        if not len(rows):
+            return
+        prices = np.where(np.isnan(values[:CLOSE]), values[CLOSE], values[:CLOSE])
+        prices[HIGH] = np.maximum(prices[HIGH], values[CLOSE])
+        prices[LOW] = np.minimum(prices[LOW], values[CLOSE])
+        volume = np.nan_to_num(values[VOLUME])
+        before = np.where(self.frame.count[rows] > 0, self.frame.bar("close", rows), np.nan)
+        bars = np.array([*prices, values[CLOSE], volume, np.full(len(rows), np.nan)])
+        outside = np.array([before, np.full(len(rows), np.nan)])
+        self.frame.update(rows, day * DAY_MS, bars, day * DAY_MS, outside)
