@@ -48,6 +48,12 @@ AGREEMENTS: dict[str, tuple[str, list[float], Callable[[Bars], Floats]]] = {
     "roc": ("roc", [10], lambda b: talib.ROC(b.close, 10)),
     "obv": ("obv", [], lambda b: talib.OBV(b.close, b.volume)),
     "mfi": ("mfi", [14], lambda b: talib.MFI(*hlc(b), b.volume, 14)),
+    "dema": ("dema", [20], lambda b: talib.DEMA(b.close, 20)),
+    "tema": ("tema", [20], lambda b: talib.TEMA(b.close, 20)),
+    "trix": ("trix", [15], lambda b: talib.TRIX(b.close, 15)),
+    "mom": ("mom", [10], lambda b: talib.MOM(b.close, 10)),
+    "kama": ("kama", [30, 2, 30], lambda b: talib.KAMA(b.close, 30)),
+    "williams_r": ("williams_r", [14], lambda b: talib.WILLR(*hlc(b), 14)),
     "stddev": ("stddev", [20], lambda b: talib.STDDEV(b.close, 20)),
 }
 
