@@ -77,6 +77,12 @@ def windows(values: Sequence[float], n: int, of: Callable[[Sequence[float]], flo
     return [of(values[t - n + 1 : t + 1]) if t >= n - 1 else NAN for t in range(len(values))]
 
 
+def this_session(bars: Bars) -> list[slice]:
+    """At every bar the bars of its session so far."""
+    change = [t for t in range(len(bars.session)) if t == 0 or bars.session[t] != bars.session[t - 1]]
+    return [slice(max(s for s in change if s <= t), t + 1) for t in range(len(bars.session))]
+
+
 def smoothed(values: Sequence[float], n: int, weight: float) -> Series:
     """Exponential average that starts with the mean of the first n values that are not NaN."""
     result = [NAN] * len(values)

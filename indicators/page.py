@@ -35,6 +35,7 @@ def entry(indicator: Indicator) -> str:
         "Inputs": ", ".join(indicator.inputs),
         "Formula": indicator.formula,
         "Warm-up with these arguments, bars": warmups,
+        "Waits for": indicator.waits,
         "Not known after warm-up": indicator.undefined,
         "Differs from TA-Lib": indicator.differences,
         "Cost": f"{indicator.cost} a bar",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Argument = int | float | str
 Reads = tuple[tuple[str, int], ...]
+Scales = tuple[tuple[int, int] | None, ...]
 
 LONGEST = 5_000
 """Bars of the longest window: bounds the memory that one call in a rule can ask for."""
@@ -96,6 +97,8 @@ class Indicator:
         warmup: for each output the number of bars until it has a value.
         reads: values of the past that the kernel is handed: field, and how many bars back.
         problem: what is wrong with arguments that are each in range, or None.
+        waits: what it waits for besides bars, such as a part of the session; `warmup` is the least number of bars
+            then, and it may take more. Empty if nothing.
         undefined: when an output is NaN after warm-up; empty if never.
         differences: where it deliberately differs from TA-Lib; empty if nowhere.
         cost: per bar.
@@ -119,6 +122,9 @@ class Indicator:
     differences: str = ""
     cost: str = "O(1)"
     brief: tuple[Argument, ...] = ()
+    waits: str = ""
+    scales: Scales | None = None
+    endless: bool = False
 
 
 @dataclass(frozen=True)

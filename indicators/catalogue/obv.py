@@ -54,4 +54,6 @@ INDICATOR = Indicator(
     twin=twin,
     width=lambda: WIDTH,
     warmup=lambda: (1,),
+    endless=True,
+    scales=((0, 1),),
 )

@@ -28,7 +28,7 @@ LONG_WINDOW = 70
 
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
-OPEN_MS = 34_200_000
+OPEN_MS = 48_600_000  # 13:30 UTC, the regular open in summer
 
 
 def default_specs() -> list[Spec]:

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+PRE_MARKET_MS, NEW_YORK_OPEN_MS = 32_400_000, 52_200_000
+
 few = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 specs_by_key = pytest.mark.parametrize("spec", varied_specs(), ids=str)
 
@@ -75,8 +77,10 @@ def test_equals_its_twin_on_real_bars(symbol: str, real_bars: Callable[[str], Ba
 def test_has_no_value_before_its_warm_up_and_one_from_then_on(spec: Spec) -> None:
     bars = walk(1)
     known = ~np.isnan(run([spec], bars))
-    for warmup, row in zip(spec.warmups, known, strict=True):
-        np.testing.assert_array_equal(row, np.arange(len(row)) >= warmup - 1)
+    expected = ~np.isnan(twin(spec, bars))
+    for warmup, row, due in zip(spec.warmups, known, expected, strict=True):
+        assert not row[: warmup - 1].any()
+        np.testing.assert_array_equal(row, due if spec.indicator.waits else np.arange(len(row)) >= warmup - 1)
 
 
 @few
@@ -194,7 +198,7 @@ def _peek_at_others(frame: Frame, rows: NDArray[np.int64], now: Block) -> None:
 
 @pytest.fixture
 def real_bars(data_file: Callable[[str], Path]) -> Callable[[str], Bars]:
-    """The first 800 minutes of a symbol in January 2025; a session is a day."""
+    """The first 800 minutes of a symbol in January 2025, when New York opened at 14:30 UTC."""
     duckdb = pytest.importorskip("duckdb")
     path = data_file("minute_2025_01.parquet")
 
@@ -206,6 +210,8 @@ def real_bars(data_file: Callable[[str], Path]) -> Callable[[str], Bars]:
         size = len(found["ts"])
         day = found["ts"] // DAY_MS * DAY_MS
         closes = np.where(day == day[0], prices[0][0], prices[3][np.maximum(np.searchsorted(day, day) - 1, 0)])
-        return Bars(*prices, np.full(size, np.nan), day, found["ts"], closes, np.linspace(900.0, 1100.0, size))
+        begin_ms = np.where(found["ts"] - day < NEW_YORK_OPEN_MS, day + PRE_MARKET_MS, day + NEW_YORK_OPEN_MS)
+        market = 1000.0 + np.cumsum(np.random.default_rng(5).normal(0, 1, size))
+        return Bars(*prices, np.full(size, np.nan), begin_ms, found["ts"], closes, market)
 
     return read
