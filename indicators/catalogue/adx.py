@@ -115,4 +115,5 @@ INDICATOR = Indicator(
     warmup=lambda n: (2 * n, n + 1, n + 1),
     undefined="plus_di and minus_di where price has not moved since the first bar",
     differences="the directional indicators are NaN where price never moved; TA-Lib says 0",
+    scales=((0, 0),) * 3,
 )

@@ -53,4 +53,5 @@ INDICATOR = Indicator(
     twin=twin,
     width=lambda _n: WIDTH,
     warmup=lambda n: (n + 1,),
+    scales=((1, 0),),
 )

@@ -41,8 +41,8 @@ def twin(bars: Bars) -> list[Series]:
 INDICATOR = Indicator(
     name="bars_since_high",
     title="Bars since the session's high",
-    formula="number of bars since the highest high of the session, 0 at the bar that has it, the last one where it was met "
-    "again; the pre-market is a session of its own",
+    formula="number of bars since the highest high of the session, 0 at the bar that has it, the last one where it was"
+    " met again; the pre-market is a session of its own",
     inputs=("high",),
     parameters=(),
     outputs=("bars",),

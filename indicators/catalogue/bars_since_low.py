@@ -41,8 +41,8 @@ def twin(bars: Bars) -> list[Series]:
 INDICATOR = Indicator(
     name="bars_since_low",
     title="Bars since the session's low",
-    formula="number of bars since the lowest low of the session, 0 at the bar that has it, the last one where it was met "
-    "again; the pre-market is a session of its own",
+    formula="number of bars since the lowest low of the session, 0 at the bar that has it, the last one where it was"
+    " met again; the pre-market is a session of its own",
     inputs=("low",),
     parameters=(),
     outputs=("bars",),

@@ -67,4 +67,5 @@ INDICATOR = Indicator(
     reads=lambda source, n, _k: ((source, n),),
     undefined="percent_b where all n values are equal; width where their mean is 0",
     brief=(5, 2.0),
+    scales=((1, 0), (1, 0), (1, 0), (0, 0), (0, 0)),
 )

@@ -84,4 +84,5 @@ INDICATOR = Indicator(
     undefined="all n typical prices are equal",
     differences="NaN where all n typical prices are equal; TA-Lib says 0",
     cost="O(n), about 0.4 ns a bar of the window: up to the longest allowed, faster than an ordered tree's O(log n)",
+    scales=((0, 0),),
 )

@@ -53,4 +53,5 @@ INDICATOR = Indicator(
     width=lambda n: ENDS + 2 * n,
     warmup=lambda n: (n,) * 3,
     cost="O(1) amortised: a loop over n every n bars",
+    scales=((1, 0),) * 3,
 )

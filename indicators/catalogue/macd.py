@@ -70,4 +70,5 @@ INDICATOR = Indicator(
     ),
     differences="the line itself has a value as soon as it is known; TA-Lib holds it back until the signal has one",
     brief=(3, 5, 3),
+    scales=((1, 0),) * 3,
 )

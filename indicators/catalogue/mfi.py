@@ -81,4 +81,5 @@ INDICATOR = Indicator(
     warmup=lambda n: (n + 1,),
     undefined="no money flowed in n bars",
     differences="NaN where no money flowed; TA-Lib says 0, already where the sum is below 1",
+    scales=((0, 0),),
 )

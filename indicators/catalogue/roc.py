@@ -49,4 +49,5 @@ INDICATOR = Indicator(
     reads=lambda source, n: ((source, n),),
     undefined="the value n bars ago is 0",
     differences="NaN where the value n bars ago is 0; TA-Lib says 0",
+    scales=((0, 0),),
 )

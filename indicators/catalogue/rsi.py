@@ -64,4 +64,5 @@ INDICATOR = Indicator(
     warmup=lambda _source, n: (n + 1,),
     undefined="no change since the first bar",
     differences="NaN where nothing moved; TA-Lib says 0, which reads as oversold",
+    scales=((0, 0),),
 )

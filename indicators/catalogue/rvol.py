@@ -55,4 +55,5 @@ INDICATOR = Indicator(
     warmup=lambda n: (n + 1,),
     reads=lambda n: (("volume", n),),
     undefined="no volume in the n bars before",
+    scales=((0, 0),),
 )

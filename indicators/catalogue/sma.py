@@ -50,4 +50,5 @@ INDICATOR = Indicator(
     width=lambda _source, _n: WIDTH,
     warmup=lambda _source, n: (n,),
     reads=lambda source, n: ((source, n),),
+    scales=((1, 0),),
 )

@@ -69,4 +69,5 @@ INDICATOR = Indicator(
     "holds it back until d has one",
     cost="O(1) amortised: a loop over n every n bars",
     brief=(5, 2, 3),
+    scales=((0, 0),) * 2,
 )

@@ -53,4 +53,5 @@ INDICATOR = Indicator(
     twin=twin,
     width=lambda: WIDTH,
     warmup=lambda: (2,),
+    scales=((1, 0),),
 )

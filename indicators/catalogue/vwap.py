@@ -58,4 +58,5 @@ INDICATOR = Indicator(
     width=lambda: WIDTH,
     warmup=lambda: (1,),
     undefined="no share traded yet in this session",
+    scales=((1, 0),),
 )

@@ -67,4 +67,5 @@ INDICATOR = Indicator(
     width=lambda _source, _n: WIDTH,
     warmup=lambda _source, n: (n,),
     reads=lambda source, n: ((source, n),),
+    scales=((1, 0),),
 )

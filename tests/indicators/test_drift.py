@@ -88,7 +88,7 @@ class Kernel:
             self.params,
             self.state,
             self.out,
-            True,  # noqa: FBT003
+            True,
         )
         return self.out[:, 0].copy()
 

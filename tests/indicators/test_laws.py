@@ -133,6 +133,52 @@ def test_does_not_depend_on_batch_size_or_on_the_order_of_symbols() -> None:
     np.testing.assert_array_equal(turned[::-1], alone)
 
 
+@few
+@given(seed=st.integers(0, 2**32 - 1))
+def test_does_not_depend_on_who_else_has_a_bar_and_where_it_stands(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    many, specs = [walk(number, 40) for number in range(3)], varied_specs()
+    frame, taken = Frame(specs, 4), np.zeros(3, np.int64)
+    values = np.full((3, len(frame.outputs), 40), np.nan)
+    while (taken < 40).any():
+        some = rng.permutation(np.flatnonzero((taken < 40) & (rng.random(3) < 0.6)))
+        blocks = [block([many[k]], taken[k]) for k in some]
+        if blocks:
+            joint = (np.concatenate(parts, axis=-1) for parts in zip(*blocks, strict=True))
+            frame.update(some + 1, *joint)
+            values[some, :, taken[some]] = frame.out[:, some + 1].T
+            taken[some] += 1
+    np.testing.assert_array_equal(values, np.stack([run(specs, bars) for bars in many]))
+
+
+def scaled(bars: Bars, price: float, volume: float) -> Bars:
+    """The same bars in another currency and in lots; the market's level has a unit of its own."""
+    prices = {name: getattr(bars, name) * price for name in ("open", "high", "low", "close", "vwap", "previous_close")}
+    return bars._replace(**prices, volume=bars.volume * volume)
+
+
+def degrees(spec: Spec) -> tuple[tuple[int, int] | None, ...]:
+    """What the catalogue claims; of the volume as a source the degree is that in volume."""
+    claimed = spec.indicator.scales or (None,) * len(spec.outputs)
+    if spec.arguments and spec.arguments[0] == "volume":
+        return tuple(degree and degree[::-1] for degree in claimed)
+    return claimed
+
+
+@few
+@given(bars=random_bars(), price=st.integers(-9, 9), volume=st.integers(-9, 9))
+def test_scales_with_price_and_volume_to_the_last_bit_as_the_catalogue_claims(
+    bars: Bars, price: int, volume: int
+) -> None:
+    specs = varied_specs()
+    plain, other = run(specs, bars), run(specs, scaled(bars, 2.0**price, 2.0**volume))
+    for spec, stretch in columns(specs):
+        for degree, before, after in zip(degrees(spec), plain[stretch], other[stretch], strict=True):
+            if degree is not None:
+                factor = 2.0 ** (price * degree[0] + volume * degree[1])
+                np.testing.assert_array_equal(after, before * factor, err_msg=spec.key)
+
+
 def test_does_not_leak_into_other_rows() -> None:
     specs = varied_specs()
     frame = Frame(specs, 3)
