@@ -38,7 +38,7 @@ INDICATOR = Indicator(
     title="Bars in the session",
     formula="number of bars since the session began, this one among them; a silent minute is no bar, and the "
     "pre-market is a session of its own",
-    inputs=(),
+    inputs=("session",),
     parameters=(),
     outputs=("bars",),
     kernel=bars_in_session,
