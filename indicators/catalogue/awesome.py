@@ -64,4 +64,5 @@ INDICATOR = Indicator(
     reads=lambda fast, slow: (("high", fast), ("low", fast), ("high", slow), ("low", slow)),
     problem=lambda fast, slow: None if fast < slow else f"fast ({fast}) must be shorter than slow ({slow})",
     brief=(3, 7),
+    scales=((1, 0),),
 )

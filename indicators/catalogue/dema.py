@@ -55,4 +55,5 @@ INDICATOR = Indicator(
     width=lambda _source, _n: WIDTH,
     warmup=lambda _source, n: (2 * n - 1,),
     brief=(5,),
+    scales=((1, 0),),
 )

@@ -77,4 +77,5 @@ INDICATOR = Indicator(
     reads=lambda source, n, _fast, _slow: ((source, n), (source, n + 1)),
     differences="er is 0 where nothing moved in n bars; TA-Lib says 1",
     brief=(5, 2, 30),
+    scales=((1, 0), (0, 0)),
 )

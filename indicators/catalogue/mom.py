@@ -46,4 +46,5 @@ INDICATOR = Indicator(
     width=lambda _source, _n: WIDTH,
     warmup=lambda _source, n: (n + 1,),
     reads=lambda source, n: ((source, n),),
+    scales=((1, 0),),
 )

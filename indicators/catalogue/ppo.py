@@ -71,4 +71,5 @@ INDICATOR = Indicator(
     ),
     differences="TA-Lib starts the fast average from its own first values",
     brief=(3, 5, 3),
+    scales=((0, 0),) * 3,
 )

@@ -47,4 +47,5 @@ INDICATOR = Indicator(
     twin=twin,
     width=lambda _source, _n: WIDTH,
     warmup=lambda _source, n: (n,),
+    scales=((1, 0),),
 )

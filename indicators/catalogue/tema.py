@@ -59,4 +59,5 @@ INDICATOR = Indicator(
     width=lambda _source, _n: WIDTH,
     warmup=lambda _source, n: (3 * n - 2,),
     brief=(5,),
+    scales=((1, 0),),
 )

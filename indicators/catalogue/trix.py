@@ -62,4 +62,5 @@ INDICATOR = Indicator(
     warmup=lambda _source, n: (3 * n - 1,),
     undefined="the average was 0",
     brief=(5,),
+    scales=((0, 0),),
 )

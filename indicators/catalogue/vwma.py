@@ -68,4 +68,5 @@ INDICATOR = Indicator(
     warmup=lambda _source, n: (n,),
     reads=lambda source, n: ((source, n), ("volume", n)),
     undefined="no share traded in n bars",
+    scales=((1, 0),),
 )

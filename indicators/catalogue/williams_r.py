@@ -53,4 +53,5 @@ INDICATOR = Indicator(
     undefined="highest high = lowest low",
     differences="NaN where the range is 0; TA-Lib says 0, which reads as overbought",
     cost="O(1) amortised: a loop over n every n bars",
+    scales=((0, 0),),
 )
