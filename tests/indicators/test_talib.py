@@ -55,6 +55,8 @@ AGREEMENTS: dict[str, tuple[str, list[float], Callable[[Bars], Floats]]] = {
     "kama": ("kama", [30, 2, 30], lambda b: talib.KAMA(b.close, 30)),
     "williams_r": ("williams_r", [14], lambda b: talib.WILLR(*hlc(b), 14)),
     "stddev": ("stddev", [20], lambda b: talib.STDDEV(b.close, 20)),
+    "natr": ("natr", [14], lambda b: talib.NATR(*hlc(b), 14)),
+    "adl": ("adl", [], lambda b: talib.AD(*hlc(b), b.volume)),
 }
 
 

@@ -1,0 +1,38 @@
+"""Trends, channels and volume."""
+
+from __future__ import annotations
+
+from tests.indicators.references import SPY_DAILY, Reference
+
+REFERENCES = [
+    Reference("lean/spy_natr.txt", ("natr", [5]), {"natr": "NATR_5"}, 1e-9),
+    Reference(
+        "skender/out_keltner.csv",
+        ("keltner", [20, 2, 10]),
+        {"upper": "upperBand", "middle": "centerline", "lower": "lowerBand", "width": "width"},
+        1e-9,
+        bars=SPY_DAILY,
+    ),
+    Reference("skender/out_supertrend.csv", ("supertrend", [10, 3]), {"value": "superTrend"}, 1e-9, bars=SPY_DAILY),
+    Reference("skender/manual_supertrend_14_3.csv", ("supertrend", [14, 3]), {"value": "SuperTrend"}, 1e-9),
+    Reference("skender/out_adl.csv", ("adl", []), {"adl": "adl"}, 1e-3, bars=SPY_DAILY),
+    Reference("stockcharts/cs-accum.csv", ("adl", []), {"adl": "ADLine"}, 5e-5),
+    Reference("skender/out_cmf.csv", ("cmf", [20]), {"cmf": "cmf"}, 1e-9, bars=SPY_DAILY),
+    Reference(
+        "lean/spy_cmf.txt",
+        ("cmf", [20]),
+        {"cmf": "CMF_20"},
+        2e-6,
+        converged=19,
+        note="their file begins in mid-course; its last day was not over: the rest is within 1e-9",
+    ),
+    Reference("skender/manual_vwap_intraday_spy_1min.csv", ("vwap_bands", []), {"middle": "VWAP"}, 1e-9),
+    Reference(
+        "stockcharts/cs-vwap.csv",
+        ("rolling_vwap", [14]),
+        {"rolling_vwap": "vwap"},
+        1e-9,
+        converged=13,
+        note="theirs has values before the window is full",
+    ),
+]
