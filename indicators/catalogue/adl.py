@@ -60,4 +60,6 @@ INDICATOR = Indicator(
     warmup=lambda: (1,),
     kernel=adl,
     twin=twin,
+    scales=((0, 1),),
+    endless=True,
 )

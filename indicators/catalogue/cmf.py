@@ -51,4 +51,5 @@ INDICATOR = Indicator(
     undefined="no share traded in n bars",
     kernel=cmf,
     twin=twin,
+    scales=((0, 0),),
 )

@@ -50,4 +50,5 @@ INDICATOR = Indicator(
     warmup=lambda n: (n, n),
     kernel=dollar_volume,
     twin=twin,
+    scales=((1, 1), (1, 1)),
 )

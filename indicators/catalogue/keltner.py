@@ -65,4 +65,5 @@ INDICATOR = Indicator(
     brief=(5, 2.0, 5),
     kernel=keltner,
     twin=twin,
+    scales=((1, 0), (1, 0), (1, 0), (0, 0)),
 )

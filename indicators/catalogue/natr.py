@@ -54,4 +54,5 @@ INDICATOR = Indicator(
     undefined="the close is 0",
     kernel=natr,
     twin=twin,
+    scales=((0, 0),),
 )

@@ -52,4 +52,5 @@ INDICATOR = Indicator(
     undefined="no share traded in n bars",
     kernel=rolling_vwap,
     twin=twin,
+    scales=((1, 0),),
 )

@@ -68,4 +68,5 @@ INDICATOR = Indicator(
     brief=(5, 1.0),
     kernel=supertrend,
     twin=twin,
+    scales=((1, 0), (0, 0)),
 )

@@ -74,4 +74,5 @@ INDICATOR = Indicator(
     brief=(1.0,),
     kernel=vwap_bands,
     twin=twin,
+    scales=((1, 0), (1, 0), (1, 0)),
 )
