@@ -221,6 +221,24 @@ def tail(
 
 
 @app.command()
+def indicators(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this one, in full.")] = None,
+    config: ConfigFile = None,
+    memory: Annotated[
+        bool, typer.Option("--memory", help="Bytes a symbol, and what the configured rules take for 12,000 symbols.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List what rules and features can name.
+
+    Each indicator with its parameters and their defaults, outputs, inputs, warm-up in bars, and formula.
+    """
+    from daemon.commands import indicators as command  # noqa: PLC0415
+
+    command.indicators(config, name, memory=memory, as_json=as_json)
+
+
+@app.command()
 def check_config(config: ConfigFile = None, as_json: Json = False) -> None:
     """Find all mistakes of configuration and rules.
 

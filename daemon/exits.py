@@ -48,6 +48,7 @@ BY_ERROR = {
     "daemon.sectorfile.SectorFileError": Exit.CONFIG,
     "daemon.supervision.TaskFailingError": Exit.INTERNAL,
     "daemon.web.server.WebAddressError": Exit.UNAVAILABLE,
+    "indicators.errors.UnknownIndicatorError": Exit.USAGE,
     "streams.barfile.BarFileError": Exit.DATA,
     "streams.errors.AuthRejected": Exit.CONFIG,
     "streams.errors.CertificateRejected": Exit.CONFIG,

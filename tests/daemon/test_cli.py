@@ -19,7 +19,7 @@ from tests.fakes.program import PATIENCE_S, ROOT, environment, started, technic
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMANDS = ("demo", "run", "simulate", "replay", "tail", "check-config")
+COMMANDS = ("demo", "run", "simulate", "replay", "tail", "indicators", "check-config")
 SLOW = ("numpy", "numba", "pandas", "river", "pydantic", "aiohttp", "redis", "rich", "structlog", "duckdb")
 
 
