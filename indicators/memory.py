@@ -50,8 +50,7 @@ class Footprint(NamedTuple):
 
 def footprint(frame: Frame) -> Footprint:
     """Count a frame's arrays; every one of them has a row a symbol. Work space of an update is not in it."""
-    arrays = frame.to_arrays()
-    sizes = {name: array.nbytes // frame.capacity for name, array in arrays.items() if name != "layout"}
+    sizes = {name: array.nbytes // frame.capacity for name, array in frame.to_arrays().items()}
     column = frame.peeked.nbytes // frame.capacity // max(len(frame.outputs), 1)
     indicators = {
         spec.key: Held(
@@ -62,5 +61,5 @@ def footprint(frame: Frame) -> Footprint:
         )
         for spec in frame.specs
     }
-    rows = sum(size for name, size in sizes.items() if name != "ring" and "/" not in name)
-    return Footprint(indicators, sizes["ring"], rows)
+    rest = frame.size_bytes // frame.capacity - sizes["ring"] - sum(held.total for held in indicators.values())
+    return Footprint(indicators, sizes["ring"], rest)
