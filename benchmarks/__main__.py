@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 QUESTIONS = {
     "market_second": "10,000 second bars of 10,000 symbols, from frames to alerts on disk",
+    "indicators": "40 indicator outputs of 10,000 symbols, one by one and together, by window, on disk, in memory",
 }
 """A question is a module of this package with ``answer(progress, quick=...) -> list[Result]``; its results bear its
 name, or its name, a dot and a stage."""

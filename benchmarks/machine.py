@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("numpy", "numba", "msgspec", "massive", "wickra", "talipp", "river", "technic-scanner")
+PACKAGES = ("numpy", "numba", "msgspec", "massive", "wickra", "talipp", "ta-lib", "river", "technic-scanner")
 
 
 def facts() -> dict[str, Any]:

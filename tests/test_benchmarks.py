@@ -9,6 +9,8 @@ from typing import Any
 import orjson
 import pytest
 
+from benchmarks.indicators import Columns
+from benchmarks.peers.streams import COMMON, Peer
 from benchmarks.peers.vendor import Vendor
 from benchmarks.report import result
 from benchmarks.scanner import plan
@@ -106,3 +108,46 @@ def test_a_tape_is_the_same_every_time() -> None:
 def test_a_ratio_is_that_of_the_best_peer() -> None:
     assert result("x", 2.0, {"slow": 30.0, "quick": 10.0}).ratio == 5.0
     assert result("x", 2.0, {}).ratio is None
+
+
+@pytest.fixture(scope="module")
+def indicators() -> dict[str, dict[str, Any]]:
+    ran = bench("--quick", "indicators")
+    assert ran.returncode == 0, ran.stderr.decode()
+    return {one["name"]: one for one in orjson.loads(ran.stdout)["results"]}
+
+
+def test_indicators_are_compared_by_output_and_bar(indicators: dict[str, dict[str, Any]]) -> None:
+    for one in COMMON:
+        answer = indicators[f"indicators.{one.name}"]
+        assert answer["unit"] == "ns/output/bar"
+        assert answer["technic"] > 0
+        assert {"wickra", "ta-lib"} <= set(answer["peers"])
+
+
+def test_the_set_has_forty_outputs_and_says_what_peers_lack(indicators: dict[str, dict[str, Any]]) -> None:
+    answer = indicators["indicators.set40"]
+    assert set(answer["peers"]) == {"wickra", "talipp", "ta-lib"}
+    assert answer["detail"]["outputs"]["technic"] == 40
+    assert answer["detail"]["lacks"]["talipp"] == ["mfi", "true_range", "zscore", "rvol"]
+    assert all(20 < outputs <= 40 for outputs in answer["detail"]["outputs"].values())
+
+
+def test_windows_snapshot_and_memory_are_told(indicators: dict[str, dict[str, Any]]) -> None:
+    for name in ("sma", "stddev", "donchian", "cci"):
+        assert f"indicators.window.{name}.10" in indicators
+    assert indicators["indicators.snapshot.save"]["detail"]["bytes"] > 0
+    assert indicators["indicators.snapshot.restore"]["unit"] == "s"
+    assert indicators["indicators.memory"]["unit"] == "bytes/symbol"
+
+
+def test_technic_and_its_peers_give_the_same_averages_and_strength() -> None:
+    """All that agree on a definition, after the same bars."""
+    bars = Tape(3).history[-200:]
+    for one in COMMON:
+        if one.name not in {"sma", "wma", "rsi", "atr", "cci", "roc", "stddev", "true_range"}:
+            continue
+        ours = Columns([one], bars, 199)
+        ours.run(ours.prepare(0))
+        (update, taken), *_ = Peer("ta-lib", [one], bars[:, :, 1:2], 198)._calls
+        assert update(*taken[1]) == pytest.approx(ours.frame.out[0, 1], rel=1e-9), one.name
