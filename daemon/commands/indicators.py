@@ -98,16 +98,15 @@ def _rows(frame: Footprint) -> list[dict[str, Any]]:
 
 
 def _frames(config: Config) -> dict[str, Footprint]:
-    """What the frames of an engine take, by timeframe."""
-    import numpy as np  # noqa: PLC0415 (not before numba's cache has its place)
-
-    from daemon.assembly import engine_of, plan_of  # noqa: PLC0415 (as above)
-    from daemon.engine.sessions import SessionTable  # noqa: PLC0415 (as above)
+    """What the frames take that an engine works in, by timeframe."""
+    from daemon.assembly import plan_of  # noqa: PLC0415 (not before numba's cache has its place)
+    from indicators.catalogue import CATALOGUE  # noqa: PLC0415 (as above)
+    from indicators.frame import Frame  # noqa: PLC0415 (as above)
     from indicators.memory import footprint  # noqa: PLC0415 (as above)
 
-    a_day = SessionTable(np.array([0]), np.array([1]))
-    engine = engine_of(config, plan_of(config), None, a_day)
-    return {timeframe: footprint(frame) for timeframe, frame in engine.frames.items()}
+    asked_in = CATALOGUE.spec("atr", [14])  # the unit of the model's question, whatever the rules name
+    frames = {"1m": Frame((*plan_of(config).specs, asked_in))}
+    return {timeframe: footprint(frame) for timeframe, frame in frames.items()}
 
 
 def _timeframe(name: str, frame: Footprint) -> dict[str, Any]:

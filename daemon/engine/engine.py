@@ -215,11 +215,6 @@ class Engine:
             for symbol, score, close in zip(symbols.tolist(), scores[order], closes, strict=True)
         ]
 
-    @property
-    def frames(self) -> dict[str, Frame]:
-        """Bars and indicators, by the length of their bars."""
-        return {"1m": self._frame}
-
     def reload(self, plan: Plan) -> None:
         """Exchange the rules between two steps. What both plans name goes on warm; the rest warms up.
 
