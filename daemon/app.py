@@ -58,11 +58,9 @@ class App:
         self._failed: list[Exception] = []
 
     def stop(self) -> None:
-        """End cleanly, within seconds; asked a second time, at once."""
-        if self._stop.is_set():
-            self.ending.now()
+        """End cleanly, within seconds; asked again a second later, at once."""
         self._stop.set()
-        self.ending.begin()
+        self.ending.asked(self.clock.monotonic_s())
 
     async def run(
         self, *, beside: Mapping[str, Callable[[], Awaitable[None]]] | None = None, duration_s: float | None = None
@@ -173,6 +171,7 @@ class App:
             "reload": self.reload.run,
             "backlog": self.backlog.run,
             "snapshots": self.snapshots.run,
+            "time watch": lambda: upkeep.watch_time(lambda: standing.market_time(self), self.events),
             "watchdog": lambda: upkeep.feed_watchdog(self.notifier, lambda: standing.pulse(self)),
             "prune": lambda: upkeep.prune(self.outbox, self.clock),
         }

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 END_S = 4.5
 EXIT_NOW = 75
+TWICE_S = 1.0
+"""Signals within this time are one: ``make``, ``timeout`` and process groups send the same one twice."""
 
 
 class Ending:
@@ -30,6 +32,7 @@ class Ending:
         self.before, self.code = list(before), EXIT_NOW
         self._timer = threading.Timer(END_S, self.now)
         self._timer.daemon = True
+        self._asked_s: float | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -44,6 +47,14 @@ class Ending:
         if not self._timer.ident:
             self.code = code
             self._timer.start()
+
+    def asked(self, at_s: float) -> None:
+        """Somebody wants the end, at `at_s` of a monotonic clock: the stop begins; asked again later, it ends now."""
+        if self._asked_s is None:
+            self._asked_s = at_s
+        elif at_s - self._asked_s >= TWICE_S:
+            self.now()
+        self.begin()
 
     def now(self) -> None:
         """End the process at once, with the stacks of all threads on stderr."""

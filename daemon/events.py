@@ -87,6 +87,13 @@ class Events:
             remedy = "see state.cache and the locked exchange_calendars, and restart"
             self.tell("calendar.warning", alarm=True, what=warning, remedy=remedy)
 
+    def time(self, behind: str) -> None:
+        """The exchange's time is well behind the engine's, as `behind` says with the remedy; "": no more."""
+        if behind:
+            self.tell("time.behind", alarm=True, what=behind)
+        else:
+            self.tell("time.healed", what="the exchange's time has caught up with the newest bar")
+
     def server(self, what: str) -> None:
         """The embedded server was started again."""
         self.tell("redis.restarted", alarm=True, what=what)

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
     from daemon.engine.engine import Engine
     from daemon.scoring.judge import Quality
+    from streams.bars import BarBatch
+
+TURNS = 8
+"""Turns whose newest bars are remembered: more than one burst of bars that come late."""
 
 
 class Figures(NamedTuple):
@@ -24,6 +28,9 @@ class Figures(NamedTuple):
         counts: what happened to the bars so far, see `daemon.engine.engine.Counts`.
         now_ms: market time.
         closed_ms: start of the newest closed minute.
+        newest_ms: start of the newest minute that held a bar, 0 before the first.
+        came_ms: start of the newest bar of each of the last `TURNS` turns that took bars, the last one last; not
+            saved, so that it begins anew with each start.
         view_ms: newest minute that the model in use has learned, None before the first model.
         symbols: rows taken in the symbol table.
         refused: times that a symbol got no row.
@@ -35,6 +42,8 @@ class Figures(NamedTuple):
     counts: Mapping[str, int]
     now_ms: int
     closed_ms: int
+    newest_ms: int
+    came_ms: tuple[int, ...]
     view_ms: int | None
     symbols: int
     refused: int
@@ -43,12 +52,13 @@ class Figures(NamedTuple):
     quality: Quality
 
 
-def of(engine: Engine, before: Figures | None = None) -> Figures:
+def of(engine: Engine, before: Figures | None = None, batch: BarBatch | None = None) -> Figures:
     """The numbers of `engine` now, in the thread that steps it; about 5 µs.
 
     Args:
         engine: between two steps.
         before: the last ones of the same engine; the score is judged anew only after a closed minute, for 50 µs.
+        batch: what was taken since.
     """
     counts = msgspec.structs.asdict(engine.counts)
     judged = before is not None and before.counts["minutes"] == counts["minutes"]
@@ -56,6 +66,8 @@ def of(engine: Engine, before: Figures | None = None) -> Figures:
         counts=counts,
         now_ms=engine.barrier.now_ms,
         closed_ms=engine.barrier.closed_ms,
+        newest_ms=engine.barrier.newest_ms,
+        came_ms=_came(before.came_ms if before else (), batch),
         view_ms=engine.view.minute_ms if engine.view else None,
         symbols=len(engine.symbols),
         refused=engine.symbols.refused,
@@ -63,3 +75,7 @@ def of(engine: Engine, before: Figures | None = None) -> Figures:
         rules=tuple(rule.name for rule in engine.plan.rules),
         quality=before.quality if before and judged else engine.judge.quality(),
     )
+
+
+def _came(before: tuple[int, ...], batch: BarBatch | None) -> tuple[int, ...]:
+    return (*before, int(batch.start_ms.max()))[-TURNS:] if batch and batch.size else before

@@ -223,7 +223,7 @@ class Live:
             stored += self._store(self._engine.advance(now_ms))
         if batch.size:
             self._metrics.turn_seconds.observe(self._clock.monotonic_s() - started_s)
-        self.figures = figures.of(self._engine, self.figures)
+        self.figures = figures.of(self._engine, self.figures, batch)
         return stored
 
     @contextmanager

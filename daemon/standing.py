@@ -5,15 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from functools import partial
 from importlib.metadata import version
+from math import isnan
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import structlog
 
+from daemon import setback
 from daemon.scoring.link import BACKLOG
+from daemon.spoken import UNKNOWN, number, several
 from daemon.watchdog import Pulse
 from daemon.web.readiness import Check, Readiness
 from daemon.web.server import Pages, serving
+from streams.bars import MINUTE_MS
 from streams.polygon.session import State
 from streams.polygon.spoilage import Condition
 
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
     from daemon.app import App
+    from daemon.scoring.judge import Quality
 
 log = structlog.get_logger()
 
@@ -64,14 +69,14 @@ def facts(app: App) -> dict[str, object]:
     return {
         "market time (New York)": _when(figures.now_ms),
         "newest closed minute (New York)": _when(figures.closed_ms),
-        "symbols": figures.symbols,
+        "symbols": number(figures.symbols),
         "rules": ", ".join(figures.rules),
-        "minute bars": figures.counts["bars"],
-        "second bars": figures.counts["seconds"],
-        "alerts delivered": app.sink.delivered,
-        "questions answered": quality.questions,
-        "score, AUC": round(quality.auc, 3),
-        "score, log loss (base rate)": f"{quality.log_loss:.4f} ({quality.base_log_loss:.4f})",
+        "minute bars": number(figures.counts["bars"]),
+        "second bars": number(figures.counts["seconds"]),
+        "alerts delivered": number(app.sink.delivered),
+        "questions answered": number(quality.questions),
+        "score, AUC": number(quality.auc, 3),
+        "score, log loss (base rate)": _log_loss(quality),
     }
 
 
@@ -87,6 +92,22 @@ def _engine(app: App) -> Check:
     return Check(max(turned_s, waits_s) < SLOW_S, f"turned {turned_s:.1f} s ago, input waits {waits_s:.1f} s")
 
 
+def market_time(app: App) -> Check:
+    """Whether the exchange's time has reached the engine's."""
+    figures = app.live.figures
+    behind_ms = setback.behind_ms(figures, app.time.now_ms(), lossless=app.config.feed.lossless)
+    if behind_ms is None:
+        return Check(ok=True, detail="not behind the newest bar")
+    minutes = number((figures.newest_ms - behind_ms) // MINUTE_MS)
+    return Check(
+        ok=False,
+        detail=f"the exchange's time, {_when(behind_ms)} in New York, is {minutes} minutes behind the newest bar "
+        f"({_when(figures.newest_ms)} in New York): older bars are left out as outdated and raise no alerts; has the "
+        "exchange started anew? Then stop, and start with another or an emptied state.folder: "
+        f"all of {app.config.state.folder}",
+    )
+
+
 def _redis(app: App) -> Check:
     return Check(app.sink.state == "live", app.sink.state)
 
@@ -98,9 +119,9 @@ def _disk(app: App) -> Check:
 def _learner(app: App) -> Check:
     if app.teacher is None:
         return Check(ok=True, detail="switched off")
-    return Check(
-        app.teacher.unlearned < BACKLOG, f"{app.teacher.unlearned} lessons wait, {app.teacher.dropped} were dropped"
-    )
+    waiting, dropped = app.teacher.unlearned, app.teacher.dropped
+    what = f"{several(waiting, 'lesson waits', 'lessons wait')}, {several(dropped, 'was dropped', 'were dropped')}"
+    return Check(waiting < BACKLOG, what)
 
 
 def _rules(app: App) -> Check:
@@ -112,7 +133,7 @@ def _symbols(app: App) -> Check:
     taken, limit = app.live.figures.symbols, app.config.engine.max_symbols
     remedy = "; rows are never given back: raise engine.max_symbols and restart before it is full"
     scarce = taken > SCARCE * limit
-    return Check(not scarce, f"{taken} of {limit} rows are taken{remedy if scarce else ''}")
+    return Check(not scarce, f"{taken:,} of {limit:,} rows are taken{remedy if scarce else ''}")
 
 
 def _calendar(app: App) -> Check:
@@ -122,6 +143,7 @@ def _calendar(app: App) -> Check:
 CHECKS = {
     "feed": feed,
     "engine": _engine,
+    "market time": market_time,
     "redis": _redis,
     "disk": _disk,
     "learner": _learner,
@@ -129,6 +151,11 @@ CHECKS = {
     "symbols": _symbols,
     "calendar": _calendar,
 }
+
+
+def _log_loss(quality: Quality) -> str:
+    known = quality.questions and not isnan(quality.log_loss)
+    return f"{number(quality.log_loss, 4)} ({number(quality.base_log_loss, 4)})" if known else UNKNOWN
 
 
 def _when(ms: int) -> str:

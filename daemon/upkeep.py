@@ -1,4 +1,4 @@
-"""Small chores that run beside the daemon's work: the watchdog's food, and the outbox kept small."""
+"""Small chores that run beside the daemon's work: the watchdog's food, a look at the time, a small outbox."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from streams.outbox import OutboxError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from daemon.events import Events
     from daemon.notify import Notifier
     from daemon.watchdog import Pulse
+    from daemon.web.readiness import Check
     from streams.outbox import Backlog, Outbox
     from streams.types import Clock
 
@@ -23,6 +25,7 @@ log = structlog.get_logger()
 
 PRUNE_S = 60.0
 BACKLOG_S = 1.0
+TIME_S = 1.0
 
 
 class BacklogWatch:
@@ -59,6 +62,17 @@ async def feed_watchdog(notifier: Notifier, pulse: Callable[[], Pulse]) -> None:
             log.error("watchdog not fed", reason=what)
         told = what
         await asyncio.sleep(notifier.watchdog_s)
+
+
+async def watch_time(check: Callable[[], Check], events: Events) -> None:
+    """Tell once when the exchange's time falls behind the engine's, and once when it does so no more, for ever."""
+    well = True
+    while True:
+        now = check()
+        if now.ok != well:
+            events.time("" if now.ok else now.detail)
+        well = now.ok
+        await asyncio.sleep(TIME_S)
 
 
 async def prune(outbox: Outbox, clock: Clock) -> None:

@@ -40,3 +40,13 @@ def test_a_stop_that_never_began_waits_for_nothing() -> None:
 
 def test_asked_to_end_now_nothing_more_is_waited_for() -> None:
     assert run("last_resort.begin(); last_resort.now()", 20).returncode == 75
+
+
+def test_the_same_signal_twice_in_a_second_is_one_wish() -> None:
+    ended = run("last_resort.asked(10.0); last_resort.asked(10.0); last_resort.asked(10.99)", 20)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "ended by itself\n", "")
+
+
+def test_asked_again_later_it_ends_at_once() -> None:
+    ended = run("last_resort.asked(10.0); last_resort.asked(11.0)", 20)
+    assert (ended.returncode, ended.stdout) == (75, "children ended\n")

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 from structlog.testing import capture_logs
 
 from daemon import upkeep
+from daemon.events import Events
 from daemon.notify import Notifier
 from daemon.watchdog import Pulse
+from daemon.web.readiness import Check
 from streams.outbox import Entry, Outbox, Retention
 from tests.fakes.clock import ManualClock
 from tests.fakes.feed import eventually
+from tests.fakes.stream import Stream
 from tests.fakes.systemd import Systemd
 
 if TYPE_CHECKING:
@@ -65,6 +68,30 @@ async def test_the_watchdog_is_fed_while_the_engine_turns_and_starves_while_it_d
 async def test_without_a_watchdog_there_is_nothing_to_feed() -> None:
     with Notifier(ManualClock(), {}) as notifier:
         await upkeep.feed_watchdog(notifier, Heart().pulse)
+
+
+async def test_a_time_that_falls_behind_is_told_once_and_once_that_it_is_well_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(upkeep, "TIME_S", 0.001)
+    found, felt = [Check(ok=True)], []
+    stream = Stream()
+
+    def check() -> Check:
+        felt.append(found[0])
+        return found[0]
+
+    with capture_logs() as logged:
+        async with beside(upkeep.watch_time(check, Events(stream, ManualClock()))):  # type: ignore[arg-type]
+            for state in (Check(ok=True), Check(ok=False, detail="60 minutes"), Check(ok=True)):
+                found[0] = state
+                felt.clear()
+                await eventually(lambda: len(felt) > 3)
+    assert [(entry["kind"], entry["what"][:10]) for entry in stream.entries] == [
+        ("time.behind", "60 minutes"),
+        ("time.healed", "the exchan"),
+    ]
+    assert [line["log_level"] for line in logged] == ["warning", "info"]
 
 
 async def test_the_outbox_is_kept_small_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
