@@ -24,6 +24,7 @@ def follow(app: App) -> None:
     _follow_engine(app)
     _follow_delivery(app)
     _follow_model(app)
+    app.metrics.snapshot_age_seconds.follow(lambda: _known(app.snapshots.age_s))
     app.metrics.version.follow(lambda: {version("technic-scanner"): 1.0})
 
 
@@ -78,6 +79,11 @@ def _follow_model(app: App) -> None:
 
 def _one_of(names: Iterable[str], holds: str) -> dict[str, float]:
     return {str(name): float(name == holds) for name in names}
+
+
+def _known(number: float | None) -> dict[str, float]:
+    """A number without label; nothing while there is none."""
+    return {} if number is None else {"": number}
 
 
 def _of_backlog(app: App, number: Callable[[Backlog], float]) -> Callable[[], dict[str, float]]:

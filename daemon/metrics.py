@@ -220,6 +220,11 @@ class Metrics:
         self.reload_failed = self._followed(
             "gauge", "reload_failed", "1 while the last reload was refused and older rules are in force."
         )
+        self.snapshot_age_seconds = self._followed(
+            "gauge",
+            "snapshot_age_seconds",
+            "Age of the state that was saved last while the engine turned; absent before the first.",
+        )
         self.version = self._followed("gauge", "version", "1 for the version that runs.", "version")
 
     def _counter(self, name: str, meaning: str, label: str = "") -> Counter:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from daemon.live import Live
     from daemon.scoring.link import Link
     from streams.outbox import Outbox, Stored
+    from streams.types import Clock
 
     Arrays = dict[str, NDArray[Any]]
 
@@ -50,16 +51,30 @@ class Snapshots:
         outbox: the state says up to which alert it knows.
         live: turns the engine.
         every_s: seconds between two; 0 for the last one only.
+        clock: the machine's.
     """
 
     def __init__(
-        self, path: Path, engine: Engine, teacher: Link | None, outbox: Outbox, live: Live, every_s: float
+        self,
+        path: Path,
+        engine: Engine,
+        teacher: Link | None,
+        outbox: Outbox,
+        live: Live,
+        every_s: float,
+        clock: Clock,
     ) -> None:
         self._path, self._engine, self._teacher, self._outbox = path, engine, teacher, outbox
-        self._live, self._every_s = live, every_s
+        self._live, self._every_s, self._clock = live, every_s, clock
+        self._taken_s: float | None = None
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="snapshot")
         self._copies: Arrays = {}
         self._needed: Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]] = {}
+
+    @property
+    def age_s(self) -> float | None:
+        """Age of the newest state that this process has saved while the engine turned, None before the first."""
+        return None if self._taken_s is None else self._clock.monotonic_s() - self._taken_s
 
     async def run(self) -> None:
         """Save for ever; returns at once if there is only the last one to save."""
@@ -72,8 +87,10 @@ class Snapshots:
         loop, between = asyncio.get_running_loop(), self._live.between_turns
         await between(self._measure)
         await loop.run_in_executor(self._writer, self._make_room)
+        taken_s = self._clock.monotonic_s()
         if await between(self._copy):
-            await loop.run_in_executor(self._writer, _write, self._path, self._copies)
+            size = await loop.run_in_executor(self._writer, _write, self._path, self._copies)
+            self._taken_s = taken_s if size else self._taken_s
 
     async def take_last(self) -> None:
         """Save the state of an engine that turns no more, after any save under way."""
@@ -107,7 +124,9 @@ class Snapshots:
 def of(app: App, stack: AsyncExitStack) -> Snapshots:
     """Those of `app`; leaving `stack` waits for what is being written."""
     state = app.config.state
-    snapshots = Snapshots(state.folder / FILE, app.engine, app.teacher, app.outbox, app.live, state.snapshot_s)
+    snapshots = Snapshots(
+        state.folder / FILE, app.engine, app.teacher, app.outbox, app.live, state.snapshot_s, app.clock
+    )
     stack.callback(snapshots.close)
     return snapshots
 

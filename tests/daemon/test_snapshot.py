@@ -350,6 +350,31 @@ async def test_the_state_is_saved_between_turns_while_the_engine_goes_on(tmp_pat
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("snapshot")]
 
 
+async def test_the_age_of_the_last_snapshot_can_be_scraped_once_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(config_of(tmp_path, "ws://127.0.0.1:1/stocks")) as app:
+
+        def age_s() -> float | None:
+            return app.metrics.registry.get_sample_value("technic_snapshot_age_seconds")
+
+        assert age_s() is None
+        await app.snapshots.take()
+        first = age_s()
+        assert first is not None
+        assert 0 <= first < 60
+        with monkeypatch.context() as refusing:
+            refusing.setattr(statefile, "write", refuse)
+            await app.snapshots.take()
+        second = age_s()
+        assert second is not None
+        assert second > first, "what was not written makes nothing younger"
+
+
+def refuse(*_: object) -> int:
+    raise OSError(28, "No space left on device")
+
+
 async def test_zero_seconds_save_at_the_stop_and_only_then(tmp_path: Path) -> None:
     config = config_of(tmp_path, "ws://127.0.0.1:1/stocks", state={"snapshot_s": 0})
     state = tmp_path / "state" / "engine.state"
