@@ -27,7 +27,7 @@ from streams.outbox import Entry, Outbox
 from streams.polygon.codec import Codec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from benchmarks.tape import Tape
     from daemon.scoring.questions import Lesson
@@ -61,7 +61,10 @@ class Scanner:
         self.plan = plan()
         open_ms = np.array([OPEN_MS])
         sessions = SessionTable(open_ms, open_ms + 390 * MINUTE_MS)
-        self.engine = _Timed(self.plan, sessions, _Scaler(len(self.plan.features)), Settings())
+        self.engine = Engine(self.plan, sessions, _Scaler(len(self.plan.features)), Settings())
+        self.spent: Counter[str] = Counter()
+        for stage, step in (("score", "_score"), ("rules", "_fire")):
+            setattr(self.engine.watch, step, _timed(self.spent, stage, getattr(self.engine.watch, step)))
         for batch in tape.minutes():
             self.engine.step(batch)
         self.engine.advance(MINUTE_START_MS + Settings().grace_ms)
@@ -79,13 +82,13 @@ class Scanner:
             self._inbox.put(self._codec.decode(frame, arrival_ms).bars)
         batch = self._inbox.take()
         decoded = perf_counter_ns()
-        self.engine.spent.clear()
+        self.spent.clear()
         alerts = self.engine.step(batch)
         stepped = perf_counter_ns()
         self._outbox.append([Entry(alert.id, alert.at(arrival_ms).fields()) for alert in alerts], arrival_ms)
         stored = perf_counter_ns()
         self.alerts.append(len(alerts))
-        score, rules_ = self.engine.spent["score"], self.engine.spent["rules"]
+        score, rules_ = self.spent["score"], self.spent["rules"]
         return {
             "decode": decoded - started,
             "indicators": stepped - decoded - score - rules_,
@@ -99,23 +102,16 @@ class Scanner:
         self._outbox.close()
 
 
-class _Timed(Engine):
-    """The engine, with a stop-watch on two of its steps; what is left of a step is indicators and book-keeping."""
+def _timed(spent: Counter[str], stage: str, step: Callable[..., Any]) -> Callable[..., Any]:
+    """A step of the watch with a stop-watch; what is left of a turn is indicators and book-keeping."""
 
-    def __init__(self, *arguments: Any) -> None:
-        self.spent: Counter[str] = Counter()
-        super().__init__(*arguments)
-
-    def _score(self, now: Any) -> Any:
+    def run(*arguments: Any) -> Any:
         before = perf_counter_ns()
-        result = super()._score(now)
-        self.spent["score"] += perf_counter_ns() - before
+        result = step(*arguments)
+        spent[stage] += perf_counter_ns() - before
         return result
 
-    def _fire(self, now: Any, score: Any) -> None:
-        before = perf_counter_ns()
-        super()._fire(now, score)
-        self.spent["rules"] += perf_counter_ns() - before
+    return run
 
 
 class _Scaler:

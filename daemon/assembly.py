@@ -5,9 +5,12 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+import structlog
+
 from daemon import sectorfile
 from daemon.engine import rules
-from daemon.engine.engine import NO_SECTORS, Engine, Settings
+from daemon.engine.days import DailyTable
+from daemon.engine.engine import NO_DAYS, NO_SECTORS, Engine, Settings
 from daemon.engine.errors import Position, RuleError, RuleErrors
 from daemon.engine.plan import Plan
 from daemon.engine.sectors import Sectors
@@ -15,12 +18,16 @@ from daemon.scoring.features import DEFAULT_FEATURES
 from daemon.scoring.link import Link
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from daemon.config import Config
     from daemon.engine.engine import Teacher
     from daemon.engine.sessions import SessionTable
     from daemon.scoring.questions import Lesson
     from daemon.scoring.view import View
     from streams.types import Clock
+
+log = structlog.get_logger()
 
 SHIPPED = "default.toml"
 PATIENCE_S = 60.0
@@ -61,6 +68,7 @@ def settings_of(config: Config) -> Settings:
 
     Raises:
         SectorFileError: the file of the sectors cannot be used.
+        DailyFileError: the file of the daily bars cannot be used.
     """
     path = config.engine.sectors
     return Settings(
@@ -70,7 +78,21 @@ def settings_of(config: Config) -> Settings:
         threshold_atr=config.model.threshold_atr,
         extended_hours=config.engine.extended_hours,
         sectors=Sectors(sectorfile.read(path, config.engine.sectors_era)) if path else NO_SECTORS,
+        daily=daily_of(config.engine.daily) if config.engine.daily else NO_DAYS,
     )
+
+
+def daily_of(path: Path) -> DailyTable:
+    """Official daily bars of a file; about a second for a million.
+
+    Raises:
+        DailyFileError: the file cannot be used.
+    """
+    from streams.dailyfile import read_daily  # noqa: PLC0415 (DuckDB, which a start without such a file need not load)
+
+    days = read_daily(path)
+    log.info("daily bars", path=str(path), bars=len(days.day), left_out=days.rejected)
+    return DailyTable(days.symbol, days.day, days.values)
 
 
 def teacher_of(config: Config, clock: Clock, *, patient: bool) -> Link | None:

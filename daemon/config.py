@@ -88,7 +88,7 @@ def _home(path: Path) -> Path:
 SecretText = Annotated[Secret, PlainValidator(_secret), PlainSerializer(lambda _: HIDDEN, return_type=str)]
 Folder = Annotated[Path, AfterValidator(_home)]
 RulesFile = Annotated[Path | None, BeforeValidator(_chosen_rules), AfterValidator(lambda p: p and _home(p))]
-SectorsFile = Annotated[Path | None, AfterValidator(lambda p: p and _home(p))]
+DataFile = Annotated[Path | None, AfterValidator(lambda p: p and _home(p))]
 Channels = Annotated[
     tuple[Annotated[str, AfterValidator(_channel)], ...], BeforeValidator(_listed), Field(min_length=1)
 ]
@@ -181,7 +181,7 @@ class EngineSection(Section):
         le=100_000,
         description="Symbols that are followed; bars of any more are counted and left.",
     )
-    sectors: SectorsFile = Field(
+    sectors: DataFile = Field(
         default=None,
         description="CSV file with the columns `symbol` and `sector`, for cross-sections by sector; by default all "
         "symbols are of one.",
@@ -190,6 +190,12 @@ class EngineSection(Section):
         default=None,
         description="Of `sectors` only rows with this value in the column `era`; by default all, the last of a symbol "
         "holds.",
+    )
+
+    daily: DataFile = Field(
+        default=None,
+        description="Parquet or CSV file of official daily bars, `symbol, date, close[, open, high, low, volume]`; by "
+        "default days are known from their own minutes only.",
     )
 
     @model_validator(mode="after")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from indicators.ring import FIELDS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -26,6 +28,7 @@ class Figures(NamedTuple):
 
     Attributes:
         counts: what happened to the bars so far, see `daemon.engine.engine.Counts`.
+        disagreed: minutes whose bar differs from what its seconds had built, by field.
         now_ms: market time.
         closed_ms: start of the newest closed minute.
         newest_ms: start of the newest minute that held a bar, 0 before the first.
@@ -40,6 +43,7 @@ class Figures(NamedTuple):
     """
 
     counts: Mapping[str, int]
+    disagreed: Mapping[str, int]
     now_ms: int
     closed_ms: int
     newest_ms: int
@@ -64,6 +68,7 @@ def of(engine: Engine, before: Figures | None = None, batch: BarBatch | None = N
     judged = before is not None and before.counts["minutes"] == counts["minutes"]
     return Figures(
         counts=counts,
+        disagreed=dict(zip(FIELDS, engine.disagreed.tolist(), strict=True)),
         now_ms=engine.barrier.now_ms,
         closed_ms=engine.barrier.closed_ms,
         newest_ms=engine.barrier.newest_ms,

@@ -42,6 +42,7 @@ def _follow_feed(app: App) -> None:
 
 def _follow_engine(app: App) -> None:
     metrics, live = app.metrics, app.live
+    metrics.forming_disagreements.follow(lambda: live.figures.disagreed)
     metrics.engine_bars.follow(lambda: {name: n for name, n in live.figures.counts.items() if name != "minutes"})
     metrics.minutes_closed.follow(lambda: live.figures.counts["minutes"])
     metrics.closed_seconds.follow(lambda: live.figures.closed_ms / 1000)

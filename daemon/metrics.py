@@ -124,6 +124,12 @@ class Metrics:
             "What became of bars in the engine: taken, stood in, late, repeated, revised and so on.",
             "outcome",
         )
+        self.forming_disagreements = self._followed(
+            "counter",
+            "forming_disagreements",
+            "Minutes whose bar, as the vendor sent it, differs from what its seconds had built, by field.",
+            "field",
+        )
         self.bars_lost = self._counter("bars_lost", "Bars of turns of the engine that failed, by error.", "error")
         self.minutes_closed = self._followed("counter", "minutes_closed", "Market minutes closed.")
         self.closed_seconds = self._followed(

@@ -32,7 +32,7 @@ from indicators.ring import (
 from indicators.spec import Indicator, Parameter, Spec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from indicators.jit import Step
     from indicators.types import Flags, Floats, Longs
@@ -159,30 +159,69 @@ class Timeframes:
         Returns:
             ``bool[n]``, False where a minute is more than 15 minutes older than the newest of its row.
         """
+        known, _, steps = self.correct(rows, start_ms, bars, session, outside)
+        for _ in steps:
+            pass
+        return known
+
+    def correct(
+        self, rows: Longs, start_ms: Longs, bars: Floats, session: Longs, outside: Floats | None = None
+    ) -> tuple[Flags, Closed, Iterator[Closed]]:
+        """As `revise`, minute by minute: rows have gone back, and go on as the steps are asked for.
+
+        Returns:
+            ``bool[n]`` as `revise`; the minutes that were taken off; and those that are taken again, right, of one
+            start at a time, each after it was taken. They have to be asked for to the end.
+        """
         base = self.frames[1]
         known: Flags = start_ms > base.last_start[rows] - CORRECTIONS * MINUTE_MS
         beside = np.full((2, len(rows)), np.nan) if outside is None else outside
         given = Closed(rows, start_ms, bars, session, beside).take(known)
         found, taken = base.rewind(given.rows, given.start_ms)
         known[known] = found
-        given = given.take(found)
-        again = merged(taken, given)
-        for start in np.unique(again.start_ms):  # the first of a row opens the longer bars that were closed since
-            self.update(*again.take(again.start_ms == start))
+        return known, taken, self._again(merged(taken, given.take(found)))
+
+    def _again(self, closed: Closed) -> Iterator[Closed]:
+        """Take minutes anew; the first of a row opens the longer bars that were closed since."""
+        for start in np.unique(closed.start_ms):
+            now = closed.take(closed.start_ms == start)
+            self.update(*now)
+            yield now
         self.close(self.closed_ms, None if self._session_ms == _ANY else self._session_ms)
-        return known
+
+    def reserve(self, capacity: int) -> None:
+        """Make room for at least `capacity` rows in every frame."""
+        for frame in self.frames.values():
+            frame.reserve(capacity)
+
+    def zero(self, row: int) -> None:
+        """Forget a row in every frame."""
+        for frame in self.frames.values():
+            frame.zero(row)
 
     def to_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
         """All frames as `Frame.to_arrays` gives them, named ``MINUTES/NAME``, and ``closed``: int64[2], of `close`."""
         arrays = {f"{m}/{name}": a for m, frame in self.frames.items() for name, a in frame.to_arrays().items()}
         return {"closed": np.array([self.closed_ms, self._session_ms]), **arrays}
 
-    def load_arrays(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
-        """Go on where `to_arrays` left off, bit for bit; StateError as `Frame.load_arrays`."""
+    def load_arrays(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> tuple[tuple[int, str], ...]:
+        """Go on where `to_arrays` left off, bit for bit; a timeframe that the arrays do not hold starts anew.
+
+        Returns:
+            What warms up: minutes of the timeframe and key of the spec.
+
+        Raises:
+            StateError: as `Frame.load_arrays`.
+        """
+        fresh: list[tuple[int, str]] = []
         for minutes, frame in self.frames.items():
             lead = f"{minutes}/"
-            frame.load_arrays({name.removeprefix(lead): a for name, a in arrays.items() if name.startswith(lead)})
+            saved = {name.removeprefix(lead): a for name, a in arrays.items() if name.startswith(lead)}
+            if saved or minutes == 1:
+                fresh += [(minutes, key) for key in frame.load_arrays(saved)]
         self.closed_ms, self._session_ms = (int(x) for x in arrays["closed"])
+        self.reserve(self.frames[1].capacity)
+        return tuple(fresh)
 
     def _longer(self) -> list[tuple[int, Frame]]:
         return [(minutes, self.frames[minutes]) for minutes in self._builders]

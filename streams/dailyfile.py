@@ -69,6 +69,18 @@ def read_daily(path: Path) -> DailyBars:
     return DailyBars(columns["symbol"].astype(SYMBOL), columns["day"].astype(np.int64), values, rows - values.shape[1])
 
 
+def look_at(path: Path) -> None:
+    """Whether a file has the columns of daily bars; its rows are not read.
+
+    Raises:
+        DailyFileError: the file is absent, unreadable or foreign; names the column at fault.
+    """
+    table = TableFile(path, DailyFileError)
+    with table.refusing():
+        _refuse_foreign(table)
+    table.close()
+
+
 def _refuse_foreign(table: TableFile) -> None:
     for column in _NEEDED:
         if column not in table.types:

@@ -37,6 +37,11 @@ class TableFileError(StreamError):
         super().__init__(path, what, column)
         self.path, self.what, self.column = path, what, column
 
+    @property
+    def said(self) -> str:
+        """What is wrong, without the file's name."""
+        return f"column {self.column} {self.what}" if self.column else self.what
+
     def __str__(self) -> str:
         where = f", column {self.column}" if self.column else ""
         return f"{self.kind} {self.path}{where}: {self.what}"

@@ -45,7 +45,7 @@ def begin(
     kernelcache.use(config.state.cache)
     for note in loaded.notes if feed else ():
         log.warning("configuration", note=note)
-    files = (unreadable_rules(config.engine.rules), unusable_sectors(config.engine))
+    files = (unreadable_rules(config.engine.rules), unusable_sectors(config.engine), unusable_days(config.engine))
     mistakes = [*unusable_folders(loaded, writes), *(mistake for mistake in files if mistake)]
     if mistakes:
         raise ConfigError(mistakes)
@@ -65,6 +65,19 @@ def unusable_sectors(engine: EngineSection) -> Mistake | None:
             sectorfile.read(engine.sectors, engine.sectors_era)
     except sectorfile.SectorFileError as error:
         return Mistake(error.place, error.message, error.remedy)
+    return None
+
+
+def unusable_days(engine: EngineSection) -> Mistake | None:
+    """What is wrong with the file of the daily bars, None if there is none or it looks like one."""
+    if not engine.daily:
+        return None
+    from streams.dailyfile import DailyFileError, look_at  # noqa: PLC0415 (DuckDB: only where there is such a file)
+
+    try:
+        look_at(engine.daily)
+    except DailyFileError as error:
+        return Mistake(str(error.path), f"the daily bars cannot be used: {error.said}", "see engine.daily")
     return None
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from daemon.commands.begin import unreadable_rules, unusable_sectors
+from daemon.commands.begin import unreadable_rules, unusable_days, unusable_sectors
 from daemon.commands.folders import unusable_folders
 from daemon.config import Config, EngineSection, StateSection
 from daemon.configfile import ConfigError, load_config
@@ -51,8 +51,9 @@ def find(path: Path | None) -> Findings:
         return Findings(str(path) if path else None, (*error.mistakes, *mistakes))
     mistakes, count = _in_rules(loaded.config.engine.rules)
     folders = unusable_folders(loaded, ("folder", "cache"))
-    sectors = unusable_sectors(loaded.config.engine)
-    found = (*folders, *((sectors,) if sectors else ()), *mistakes)
+    engine = loaded.config.engine
+    files = (mistake for mistake in (unusable_sectors(engine), unusable_days(engine)) if mistake)
+    found = (*folders, *files, *mistakes)
     return Findings(str(loaded.path) if loaded.path else None, found, loaded.notes, count)
 
 

@@ -100,13 +100,13 @@ def _rows(frame: Footprint) -> list[dict[str, Any]]:
 def _frames(config: Config) -> dict[str, Footprint]:
     """What the frames take that an engine works in, by timeframe."""
     from daemon.assembly import plan_of  # noqa: PLC0415 (not before numba's cache has its place)
-    from indicators.catalogue import CATALOGUE  # noqa: PLC0415 (as above)
-    from indicators.frame import Frame  # noqa: PLC0415 (as above)
+    from daemon.engine.engine import NO_DAYS, NO_SECTORS  # noqa: PLC0415 (as above)
+    from daemon.engine.periods import written  # noqa: PLC0415 (as above)
+    from daemon.engine.watch import Watch  # noqa: PLC0415 (as above)
     from indicators.memory import footprint  # noqa: PLC0415 (as above)
 
-    asked_in = CATALOGUE.spec("atr", [14])  # the unit of the model's question, whatever the rules name
-    frames = {"1m": Frame((*plan_of(config).specs, asked_in))}
-    return {timeframe: footprint(frame) for timeframe, frame in frames.items()}
+    watch = Watch(plan_of(config), NO_DAYS, NO_SECTORS)
+    return {written(minutes): footprint(frame) for minutes, frame in watch.frames.items()}
 
 
 def _timeframe(name: str, frame: Footprint) -> dict[str, Any]:

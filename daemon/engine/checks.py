@@ -10,12 +10,13 @@ is itself.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from daemon.engine import crosscalls
 from daemon.engine.crosscalls import Called, is_across
 from daemon.engine.errors import RuleError, nearest
 from daemon.engine.language import MAX_LAG, parse
+from daemon.engine.periods import minutes_of, written
 from daemon.engine.syntax import (
     BY,
     COMPARISONS,
@@ -243,29 +244,44 @@ class _Checker:
         return normal
 
     def _indicator(self, call: Call, output: str, lag: int) -> Node:
-        spec = self._spec(call)
-        if spec is None:
+        spec, minutes = self._spec(call), self._minutes(call)
+        if spec is None or not minutes:
             return _NOTHING
         if not output and len(spec.outputs) > 1 and call.name not in spec.outputs:
             return self._mistake(call.at, *_outputs(spec))
         if output and output not in spec.outputs:
             remedy = nearest(output, spec.outputs) or _outputs(spec)[0]
             return self._mistake(call.at, f'{spec.key} has no output "{output}"', remedy)
-        return self._lagged(_output(spec, output or call.name, call.at), lag)
+        return self._lagged(_output(spec, minutes, output or call.name, call.at), lag)
 
     def _spec(self, call: Call) -> Spec | None:
         """The catalogue's entry, or None after a mistake has been noted."""
         if call.name not in self._vocabulary.catalogue:
             self._mistake(call.at, *self._unknown_call(call.name))
             return None
-        if not all(self._is_argument(given) for given in call.arguments):
+        given = call.arguments[: -1 if _ends_with_string(call) else None]
+        if not all(self._is_argument(one) for one in given):
             return None
         try:
-            return self._vocabulary.catalogue.spec(call.name, [argument(given) for given in call.arguments])
+            return self._vocabulary.catalogue.spec(call.name, [argument(one) for one in given])
         except ArgumentError as error:
             at = call if error.position is None else call.arguments[error.position]
             self._mistake(at.at, str(error))
             return None
+
+    def _minutes(self, call: Call) -> int:
+        """The timeframe that a call ends with, 1 if with none; 0 after a mistake has been noted."""
+        if not _ends_with_string(call):
+            return 1
+        given = cast("String", call.arguments[-1])
+        if given.value in BY:
+            self._mistake(given.at, "a cross-section names its group", f"write by={write(given)}")
+            return 0
+        try:
+            return minutes_of(given.value)
+        except ArgumentError as error:
+            self._mistake(given.at, str(error), "1d is a trading day")
+            return 0
 
     def _unknown_call(self, name: str) -> tuple[str, str]:
         if name in RESERVED:
@@ -282,10 +298,8 @@ class _Checker:
                 return True
             case Keyword():
                 self._mistake(given.at, *_unasked(given))
-            case String(value) if value in BY:
-                self._mistake(given.at, "a cross-section names its group", f"write by={write(given)}")
             case String():
-                self._mistake(given.at, "other timeframes than the bar's own are not yet available")
+                self._mistake(given.at, "a timeframe is the last argument", 'write rsi(14, "5m")')
             case _:
                 self._mistake(given.at, "an indicator takes numbers, and a field of the bar as its source")
         return False
@@ -308,7 +322,13 @@ def _outputs(spec: Spec) -> tuple[str, str]:
     return f"{spec.key} has the outputs {', '.join(spec.outputs)}", f"write {spec.key}.{spec.outputs[0]}"
 
 
-def _output(spec: Spec, output: str, at: Position) -> Node:
+def _output(spec: Spec, minutes: int, output: str, at: Position) -> Node:
     """An output by its canonical text: the bare call when there is only one."""
-    call = replace(parse(spec.key), at=at)
+    call = cast("Call", parse(spec.key))
+    period = (String(written(minutes), at=at),) if minutes > 1 else ()
+    call = replace(call, arguments=(*call.arguments, *period), at=at)
     return call if len(spec.outputs) == 1 else Attribute(call, output, at=at)
+
+
+def _ends_with_string(call: Call) -> bool:
+    return bool(call.arguments) and isinstance(call.arguments[-1], String)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from daemon.engine.sessions import Phase
+from daemon.engine.sessions import DAY_MS, Phase
 from indicators import Frame
 from indicators.ring import CLOSE, HIGH, LOW, OPEN, VOLUME
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from daemon.engine.sessions import Moment
     from indicators import Spec
     from streams.types import Floats, Longs, Symbols
 
@@ -30,7 +31,6 @@ STALE_DAYS = 7
 HISTORY = 400
 """Daily bars that a symbol's indicators start from, where the file has as many."""
 
-DAY_MS = 86_400_000
 _DAYS = 2_000_000
 """More days than a calendar has: symbol and day make one number."""
 
@@ -117,18 +117,35 @@ class Days:
         self._day[rows] = day
         return rows
 
-    def take(self, rows: Longs, start_ms: int, bars: Floats, phase: int, close_ms: int) -> None:
-        """Closed minute bars of one start for `rows`, ``float64[>=5, n]``; `close_ms` is the close of their day."""
+    def take(self, rows: Longs, start_ms: int, bars: Floats, at: Moment) -> None:
+        """Closed minute bars of one start for `rows`, ``float64[>=5, n]``, and what the calendar says of it."""
         own = self._own
-        if phase == Phase.REGULAR:
+        if at.phase == Phase.REGULAR:
             first = np.isnan(own[CLOSE, rows])
             own[OPEN, rows] = np.where(first, bars[OPEN], own[OPEN, rows])
             own[HIGH, rows] = np.fmax(own[HIGH, rows], bars[HIGH])
             own[LOW, rows] = np.fmin(own[LOW, rows], bars[LOW])
             own[CLOSE, rows] = bars[CLOSE]
             own[VOLUME, rows] = np.where(first, 0.0, own[VOLUME, rows]) + bars[VOLUME]
-        elif start_ms == close_ms:
+        elif start_ms == at.close_ms:
             own[CLOSE, rows] = bars[OPEN]
+
+    def correct(self, rows: Longs, start_ms: int, now: Floats, before: Floats, at: Moment) -> None:
+        """Minutes of today come again: as they are ``now`` and as they were ``before`` (NaN where they were not).
+
+        Extremes that were too wide stay so until the official day takes their place.
+        """
+        today = self._day[rows] == at.day
+        rows, now, before = rows[today], now[:, today], before[:, today]
+        own = self._own
+        if at.phase == Phase.REGULAR:
+            own[HIGH, rows] = np.fmax(own[HIGH, rows], now[HIGH])
+            own[LOW, rows] = np.fmin(own[LOW, rows], now[LOW])
+            own[VOLUME, rows] = np.nan_to_num(own[VOLUME, rows]) + now[VOLUME] - np.nan_to_num(before[VOLUME])
+            last = np.isnan(own[CLOSE, rows]) | (own[CLOSE, rows] == before[CLOSE])
+            own[CLOSE, rows] = np.where(last, now[CLOSE], own[CLOSE, rows])
+        elif start_ms == at.close_ms:
+            own[CLOSE, rows] = now[OPEN]
 
     def zero(self, row: int) -> None:
         """Forget a row."""

@@ -5,28 +5,24 @@ No await, no clock, no I/O. What the engine needs from outside (a model's view) 
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
 
-from daemon.engine.alerts import Alert, Times, known
 from daemon.engine.barrier import Barrier
-from daemon.engine.episodes import Episodes, alert_id
+from daemon.engine.days import DailyTable
 from daemon.engine.errors import StateError
-from daemon.engine.evaluate import Context, Evaluator
-from daemon.engine.market import Market
 from daemon.engine.plan import When
 from daemon.engine.runs import runs
-from daemon.engine.sectors import SectorColumn, Sectors
-from daemon.engine.sessions import PHASES, Phase
+from daemon.engine.sectors import Sectors
+from daemon.engine.sessions import Phase
+from daemon.engine.watch import Step, Watch
 from daemon.scoring import view as views
 from daemon.scoring.judge import Judge
 from daemon.scoring.questions import Questions, phase_of
-from indicators import CATALOGUE, Frame, SymbolTable
+from indicators import SymbolTable
 from indicators.forming import Forming
-from indicators.ring import FIELDS
 from streams.bars import MINUTE_MS
 
 if TYPE_CHECKING:
@@ -34,6 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from daemon.engine.alerts import Alert
     from daemon.engine.plan import Plan
     from daemon.engine.sessions import SessionTable
     from daemon.scoring.questions import Lesson
@@ -43,8 +40,11 @@ if TYPE_CHECKING:
 
     Positions = NDArray[np.intp]
 
-ATR = ("atr", (14,))
-"""What the question is asked in; always computed."""
+ALIKE = 1e-9
+"""Relative difference up to which two numbers are the same: sums of seconds differ in the last digits."""
+
+NO_DAYS = DailyTable(np.zeros(0, "S16"), np.zeros(0, np.int64), np.zeros((5, 0)))
+"""Where no official daily bars are configured."""
 
 VIEW_DELAY_MS = 2 * MINUTE_MS
 """A view that knows the answers up to minute m comes into use at the close of minute m + 2."""
@@ -79,6 +79,7 @@ class Settings(NamedTuple):
     threshold_atr: float = 4.0
     extended_hours: bool = True
     sectors: Sectors = NO_SECTORS
+    daily: DailyTable = NO_DAYS
 
 
 class Counts(msgspec.Struct):
@@ -90,8 +91,8 @@ class Counts(msgspec.Struct):
         stood_in: minutes closed from second bars because no minute bar had come.
         late: bars taken after the market's minute had closed.
         repeated: bars left out because the same bar was taken before.
-        revised: bars left out that would correct one taken before.
-        outdated: bars left out because a newer one of the symbol was taken before.
+        revised: bars that corrected one taken before, or came after a newer one of their symbol.
+        outdated: bars left out because they are too old to correct anything.
         excess: bars left out because the symbol table is full.
         off_hours: bars left out because they lie outside the hours that are watched.
         minutes: market minutes closed.
@@ -109,23 +110,6 @@ class Counts(msgspec.Struct):
     minutes: int = 0
 
 
-class _Step(NamedTuple):
-    """Bars of one start, closed or forming, one a row; `order` is their place in the batch, and that of alerts."""
-
-    rows: Longs
-    start_ms: int
-    anchor: int
-    arrival_ms: Longs
-    order: Positions
-    context: Context
-    when: When = When.CLOSED
-
-    def columns(self) -> tuple[Longs, Longs, Floats, Longs]:
-        """As a frame takes them."""
-        size = len(self.rows)
-        return self.rows, np.full(size, self.start_ms), self.context.bars, np.full(size, self.anchor)
-
-
 class Engine:
     """Owns every array: symbols, bars, indicators, look-back, episodes, questions.
 
@@ -136,11 +120,11 @@ class Engine:
         settings: see `Settings`.
 
     Attributes:
-        plan: rules and features in force.
         counts: what happened to the bars so far.
         judge: how good the score has been, on predictions as issued.
-        view: the compiled model in use, None before the first.
-        market: the level of the market, minute by minute.
+        watch: what rules see and have said.
+        disagreed: ``int64[6]``, minutes whose bar, as the vendor sent it, differs from what its seconds had built, by
+            field.
     """
 
     def __init__(self, plan: Plan, sessions: SessionTable, teacher: Teacher, settings: Settings) -> None:
@@ -150,16 +134,26 @@ class Engine:
         self._questions = Questions(len(plan.features), settings.horizon_minutes, settings.threshold_atr)
         self.barrier = Barrier(settings.grace_ms, settings.horizon_minutes + 1)
         self.judge = Judge()
-        self.market = Market()
-        self._sectors = SectorColumn(settings.sectors)
+        self.watch = Watch(plan, settings.daily, settings.sectors)
         self.counts = Counts()
-        self.view: View | None = None
-        self._alerts: list[Alert] = []
-        self._fired: list[tuple[int, int, Alert]] = []
+        self.disagreed = np.zeros(6, np.int64)
         self._features = np.zeros((0, len(plan.features)))
         self._scores = np.zeros(0)
-        self._use(plan)
         self._reserve()
+
+    @property
+    def plan(self) -> Plan:
+        """Rules and features in force."""
+        return self.watch.plan
+
+    @property
+    def view(self) -> View | None:
+        """The compiled model in use, None before the first."""
+        return self.watch.view
+
+    @view.setter
+    def view(self, view: View | None) -> None:
+        self.watch.view = view
 
     def step(self, batch: BarBatch) -> list[Alert]:
         """Take bars in order of arrival; minutes of the market close between them where their time has come.
@@ -180,13 +174,13 @@ class Engine:
                 self._take(batch.take(part), rows[part])
             else:
                 self._close_minute(part)
-        return self._flush()
+        return self.watch.announce()
 
     def advance(self, now_ms: int) -> list[Alert]:
         """Let market time reach `now_ms` without a bar: minutes that are due close."""
         for minute_ms in self.barrier.advance(now_ms):
             self._close_minute(minute_ms)
-        return self._flush()
+        return self.watch.announce()
 
     @property
     def lapsed(self) -> int:
@@ -200,15 +194,14 @@ class Engine:
 
     def flush(self) -> list[Alert]:
         """Alerts of a step that failed, as far as it came."""
-        self._announce()
-        return self._flush()
+        return self.watch.announce()
 
     def leaders(self, most: int) -> list[tuple[str, float, float]]:
         """Symbol, score and close of the highest scores at the last closed bar, best first."""
         scores = self._scores[: len(self.symbols)]
         order = np.argsort(-scores)[:most]
         order = order[np.isfinite(scores[order])]
-        closes = self._frame.bar("close", order)
+        closes = self.watch.minutes.bar("close", order)
         symbols = self.symbols.symbols[order]
         return [
             (symbol.decode(), float(score), float(close))
@@ -226,14 +219,11 @@ class Engine:
         """
         if plan.features != self.plan.features:
             raise ValueError("features cannot change while the engine runs")
-        kept = {name: part.to_arrays() for name, part in self._rule_state().items()}
-        self._use(plan)
-        for name, part in self._rule_state().items():
-            part.load_arrays(kept[name])
+        self.watch.reload(plan)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The whole state as plain arrays by ``part/name``; most are views, good until the next step."""
-        named = {**self._market_state(), **self._learned()}
+        named = {**self.watch.parts(), "forming": self._forming, **self._learned()}
         arrays = {f"{name}/{key}": array for name, part in named.items() for key, array in part.to_arrays().items()}
         view = {} if self.view is None else views.to_arrays([self.view], len(self.plan.features))
         return {
@@ -242,6 +232,7 @@ class Engine:
             **{f"symbols/{key}": array for key, array in self.symbols.to_arrays().items()},
             "engine/barrier": self.barrier.to_array(),
             "engine/counts": np.array(msgspec.structs.astuple(self.counts), np.int64),
+            "engine/disagreed": self.disagreed,
             "engine/question": self._question(),
             "engine/features": self._features,
             "engine/scores": self._scores,
@@ -262,11 +253,13 @@ class Engine:
         """
         saved = _part(arrays, "symbols")
         self.symbols = SymbolTable.from_arrays(saved, max(self._settings.max_symbols, len(saved["symbols"])))
-        for name, part in self._market_state().items():
-            part.load_arrays(_part(arrays, name))
+        for name in self.watch.parts():
+            self.watch.load(name, _part(arrays, name))
+        self._forming.load_arrays(_part(arrays, "forming"))
         self._reserve()
         self.barrier.load_array(arrays["engine/barrier"])
         self.counts = Counts(*arrays["engine/counts"].tolist())
+        self.disagreed = arrays["engine/disagreed"].astype(np.int64)
 
     def remember(self, alerts: Sequence[Alert]) -> int:
         """Alerts that were given after the state was saved: none is given twice, and cooldowns count from them.
@@ -279,7 +272,7 @@ class Engine:
         rows = self.symbols.rows(np.array([alert.symbol.encode() for alert in alerts], "S16")).tolist()
         self._reserve()
         return sum(
-            self._episodes.remember(f"{alert.rule}@{alert.rule_version}", row, alert.bar_start_ms)
+            self.watch.episodes.remember(f"{alert.rule}@{alert.rule_version}", row, alert.bar_start_ms)
             for alert, row in zip(alerts, rows, strict=True)
             if row >= 0
         )
@@ -308,12 +301,6 @@ class Engine:
         """What the model is asked, and of how many features it judges."""
         return np.array([self._settings.horizon_minutes, self._settings.threshold_atr, len(self.plan.features)], float)
 
-    def _rule_state(self) -> dict[str, _Part]:
-        return {"frame": self._frame, "evaluator": self._evaluator, "episodes": self._episodes}
-
-    def _market_state(self) -> dict[str, _Part]:
-        return {**self._rule_state(), "forming": self._forming, "market": self.market}
-
     def _learned(self) -> dict[str, _Part]:
         return {"questions": self._questions, "judge": self.judge}
 
@@ -326,7 +313,7 @@ class Engine:
         for chosen in runs(rows, ends):
             take = self._take_minutes if ends[chosen[0]] % 2 else self._take_seconds
             take(batch.take(chosen), rows[chosen], chosen)
-        self._announce()
+        self.watch.gather()
 
     def _watched(self, batch: BarBatch, rows: Longs) -> Flags:
         """Where there is a row for the symbol and the hour is one that is watched."""
@@ -340,28 +327,37 @@ class Engine:
 
     def _take_minutes(self, batch: BarBatch, rows: Longs, order: Positions) -> None:
         start_ms = int(batch.start_ms[0])
-        last_ms = self._frame.last_start[rows]
-        new = last_ms < start_ms
+        new = self.watch.minutes.last_start[rows] < start_ms
         if not new.all():
-            self._count_old(batch, rows, last_ms, start_ms)
+            self._correct(self._step(batch.take(~new), rows[~new], order[~new]))
             batch, rows, order = batch.take(new), rows[new], order[new]
         if len(rows):
-            self.counts.late += len(rows) * (start_ms <= self.barrier.closed_ms)
+            self._compare(rows, start_ms, batch.values[:6])
             self._forming.discard(rows, start_ms)
-            self._close_bars(rows, start_ms, batch.values[:6], batch.arrival_ms, order)
+            self._close_bars(self._step(batch, rows, order))
 
-    def _count_old(self, batch: BarBatch, rows: Longs, last_ms: Longs, start_ms: int) -> None:
-        same = last_ms == start_ms
-        close = self._frame.bar("close", rows, 0)
-        volume = self._frame.bar("volume", rows, 0)
-        repeated = same & (close == batch.values[3]) & (volume == batch.values[4])
-        self.counts.repeated += int(repeated.sum())
-        self.counts.revised += int((same & ~repeated).sum())
-        self.counts.outdated += int((last_ms > start_ms).sum())
+    def _correct(self, now: Step) -> None:
+        """Bars that came before, or too late for their place, are put right where they can be."""
+        minutes = self.watch.minutes
+        newest = np.stack([minutes.bar(field, now.rows) for field in ("open", "high", "low", "close", "volume")])
+        other = (minutes.last_start[now.rows] != now.start_ms) | (newest != now.bars[:5]).any(axis=0)
+        self.counts.repeated += int((~other).sum())
+        if other.any():
+            done = self.watch.correct(now.take(other), self._sessions)
+            self._features[done.rows], self._scores[done.rows] = done.features, done.scores
+            self.counts.revised += done.changed
+            self.counts.repeated += len(done.rows) - done.changed
+            self.counts.outdated += len(done.known) - len(done.rows)
+
+    def _compare(self, rows: Longs, start_ms: int, bars: Floats) -> None:
+        """Count where the vendor's minute differs from what its seconds had built; the vendor's counts."""
+        built = self._forming.bars(rows, start_ms)
+        differs = np.abs(built - bars) > ALIKE * np.abs(bars)
+        self.disagreed += differs.sum(axis=1)
 
     def _take_seconds(self, batch: BarBatch, rows: Longs, order: Positions) -> None:
         minute_ms = int(batch.start_ms[0]) // MINUTE_MS * MINUTE_MS
-        open_ = (self._frame.last_start[rows] < minute_ms) & (minute_ms > self.barrier.closed_ms)
+        open_ = (self.watch.minutes.last_start[rows] < minute_ms) & (minute_ms > self.barrier.closed_ms)
         if not open_.all():
             self.counts.outdated += len(rows) - int(open_.sum())
             batch, rows, order = batch.take(open_), rows[open_], order[open_]
@@ -370,84 +366,57 @@ class Engine:
         self.counts.repeated += len(rows) - int(seen.sum())
         if self.plan.has_tick:
             seen &= ~self._forming.waits(rows, minute_ms)
-            self._peek(rows[seen], minute_ms, batch.arrival_ms[seen], order[seen])
+            self._peek(batch.take(seen), rows[seen], order[seen], minute_ms)
 
-    def _peek(self, rows: Longs, minute_ms: int, arrival_ms: Longs, order: Positions) -> None:
-        """Rules with ``evaluate = "tick"`` on the forming bar; closed state stays as it is."""
+    def _peek(self, batch: BarBatch, rows: Longs, order: Positions, minute_ms: int) -> None:
         if len(rows):
-            bars = self._forming.bars(rows, minute_ms)
-            now = self._step_of(rows, minute_ms, bars, arrival_ms, order)._replace(when=When.FORMING)
-            self._frame.peek(*now.columns(), self._outside(rows))
-            _, score = self._score(now)
-            self._fire(now, score)
+            bars, at = self._forming.bars(rows, minute_ms), self._sessions.at(minute_ms)
+            self.watch.peek(Step(rows, batch.symbol, minute_ms, at, bars, batch.arrival_ms, order, when=When.FORMING))
 
-    def _close_bars(self, rows: Longs, start_ms: int, bars: Floats, arrival_ms: Longs, order: Positions) -> None:
-        """One closed minute bar for each of `rows`: state, score, rules."""
-        self.counts.bars += len(rows)
-        if start_ms <= self.barrier.closed_ms:
-            self._questions.observe(start_ms, rows, bars[1], bars[2])  # the close of its minute did not see it
-        now = self._step_of(rows, start_ms, bars, arrival_ms, order)
-        self._frame.update(*now.columns(), self._outside(rows))
-        features, score = self._score(now)
-        self._features[rows], self._scores[rows] = features, score
-        self._fire(now, score)
-        self._evaluator.commit(rows, now.context, score)
+    def _step(self, batch: BarBatch, rows: Longs, order: Positions) -> Step:
+        """Minute bars of one start."""
+        start_ms = int(batch.start_ms[0])
+        at, late = self._sessions.at(start_ms), start_ms <= self.barrier.closed_ms
+        return Step(rows, batch.symbol, start_ms, at, batch.values[:6], batch.arrival_ms, order, late)
 
-    def _outside(self, rows: Longs) -> Floats:
-        """What indicators see beside the bar: the official close of the day before, and the market's level."""
-        outside = np.full((2, len(rows)), np.nan)
-        outside[1] = self.market.level_at(self._frame.last_start[rows])
-        return outside
-
-    def _score(self, now: _Step) -> tuple[Floats, Floats]:
-        features = self._evaluator.features(now.rows, now.context, when=now.when)
-        return features, np.full(len(now.rows), np.nan) if self.view is None else self.view.score(features)
+    def _close_bars(self, now: Step) -> None:
+        """One closed minute bar for each row: state, score, rules."""
+        self.counts.bars += len(now.rows)
+        if now.late:
+            self.counts.late += len(now.rows)
+            self._questions.observe(now.start_ms, now.rows, *now.bars[1:3])  # the close of its minute did not see it
+        self._features[now.rows], self._scores[now.rows] = self.watch.close(now)
 
     def _close_minute(self, minute_ms: int) -> None:
         """The barrier: stand-ins, the market as a whole, answers, the next view, new questions."""
         self.counts.minutes += 1
         self._stand_in(minute_ms)
-        rows = np.flatnonzero(self._frame.last_start[: len(self.symbols)] == minute_ms)
-        self._freeze(minute_ms, rows)
+        at, symbols = self._sessions.at(minute_ms), self.symbols.symbols
+        closed_ms = minute_ms + MINUTE_MS + self._settings.grace_ms
+        self.watch.freeze(minute_ms, closed_ms, at, symbols, self._scores)
+        self.watch.gather()
+        rows = np.flatnonzero(self.watch.minutes.last_start[: len(symbols)] == minute_ms)
         self._learn(minute_ms, rows)
         self._ask(minute_ms, rows)
 
     def _stand_in(self, minute_ms: int) -> None:
         """Forming minutes close where no minute bar has come."""
         rows = self._forming.rows(minute_ms)
-        rows = rows[self._frame.last_start[rows] < minute_ms]
+        rows = rows[self.watch.minutes.last_start[rows] < minute_ms]
         if len(rows):
             self.counts.stood_in += len(rows)
             bars = self._forming.bars(rows, minute_ms)
             self._forming.discard(rows, minute_ms)
-            arrival_ms = np.full(len(rows), min(self.barrier.now_ms, minute_ms + MINUTE_MS + self._settings.grace_ms))
-            self._close_bars(rows, minute_ms, bars, arrival_ms, np.arange(len(rows)))
-            self._announce()
-
-    def _freeze(self, minute_ms: int, rows: Longs) -> None:
-        """The market as it stands now: its level, cross-sections of all that traded in this session, rules on them."""
-        session = self._sessions.at(minute_ms)
-        self.market.close_minute(minute_ms, session.anchor, rows, self._frame.bar("close", rows))
-        if not self.plan.frozen:
-            return
-        traded = self._frame.last_start[: len(self.symbols)] >= session.anchor
-        whole = np.flatnonzero(traded & (session.phase != Phase.CLOSED))
-        sectors = self._sectors.of(self.symbols.symbols)[whole]
-        context = self._closed(whole, minute_ms).context
-        self._evaluator.freeze(whole, context, self._scores[whole], sectors, rows)
-        if len(rows) and self.plan.judged[When.BARRIER].any():
-            self._fire(self._closed(rows, minute_ms), self._scores[rows])
-            self._announce()
-
-    def _closed(self, rows: Longs, minute_ms: int) -> _Step:
-        """The last closed bars of `rows` at the close of a minute."""
-        bars = np.stack([self._frame.bar(field, rows) for field in FIELDS])
-        closed_ms = np.full(len(rows), minute_ms + MINUTE_MS + self._settings.grace_ms)
-        return self._step_of(rows, minute_ms, bars, closed_ms, np.arange(len(rows)))._replace(when=When.BARRIER)
+            came_ms = np.full(len(rows), min(self.barrier.now_ms, minute_ms + MINUTE_MS + self._settings.grace_ms))
+            at, symbols = self._sessions.at(minute_ms), self.symbols.symbols[rows]
+            late = minute_ms <= self.barrier.closed_ms
+            self._close_bars(Step(rows, symbols, minute_ms, at, bars, came_ms, np.arange(len(rows)), late))
+            self.watch.gather()
 
     def _learn(self, minute_ms: int, rows: Longs) -> None:
         """Answers that are known now go to the learner; its view of two minutes ago comes into use."""
-        self._questions.observe(minute_ms, rows, self._frame.bar("high", rows), self._frame.bar("low", rows))
+        minutes = self.watch.minutes
+        self._questions.observe(minute_ms, rows, minutes.bar("high", rows), minutes.bar("low", rows))
         if not len(rows):
             self._questions.lapse()  # a market without a single bar is a hole in the feed: no answer is known
         lesson = self._questions.answer(minute_ms, self.symbols.symbols)
@@ -467,85 +436,17 @@ class Engine:
                 rows,
                 self._features[rows],
                 self._scores[rows],
-                self._frame.bar("close", rows),
-                self._frame.out[self._atr, rows],
+                self.watch.minutes.bar("close", rows),
+                self.watch.atr(rows),
                 phase=phase,
                 base=self.judge.base(phase),
             )
 
-    def _fire(self, now: _Step, score: Floats) -> None:
-        """Rules and episodes; what they let through waits in `_fired` for the rest of its segment."""
-        held = self._evaluator.conditions(now.rows, now.context, score, when=now.when)
-        judged = self.plan.judged[now.when]
-        rules, positions = self._episodes.step(held, now.rows, now.start_ms, judged)
-        for rule in np.unique(rules).tolist():
-            at = positions[rules == rule]
-            seen = self._evaluator.explain(rule, at, now.rows, now.context, score, when=now.when)
-            for number, position in enumerate(at.tolist()):
-                values = {text: known(column[number]) for text, column in seen.items()}
-                alert = self._alert(rule, position, now, known(score[position]), values)
-                self._fired.append((int(now.order[position]), rule, alert))
-
-    def _announce(self) -> None:
-        """Alerts of a segment in the order in which their bars came, then by rule."""
-        self._alerts += [alert for _, _, alert in sorted(self._fired, key=itemgetter(0, 1))]
-        self._fired.clear()
-
-    def _alert(
-        self, number: int, position: int, now: _Step, score: float | None, values: dict[str, float | None]
-    ) -> Alert:
-        rule, row = self.plan.rules[number], int(now.rows[position])
-        symbol = bytes(self.symbols.symbols[row])
-        bar = now.context.bars[:, position]
-        return Alert(
-            id=alert_id(rule.name, rule.version, symbol, now.start_ms),
-            rule=rule.name,
-            rule_version=rule.version,
-            symbol=symbol.decode(),
-            session=PHASES[int(now.context.phase)],
-            timeframe="1m",
-            severity=rule.severity,
-            evaluate=rule.evaluate,
-            bar_start_ms=now.start_ms,
-            price=float(bar[3]),
-            volume=float(bar[4]),
-            score=score,
-            values=values,
-            coverage=self._coverage(number, row),
-            late=now.start_ms <= self.barrier.closed_ms and now.when is not When.BARRIER,
-            times=Times(now.start_ms + MINUTE_MS, int(now.arrival_ms[position])),
-        )
-
-    def _coverage(self, rule: int, row: int) -> str:
-        """Whether all that a rule names has had its bars."""
-        count = int(self._frame.count[row])
-        return "covered" if all(count >= bars for bars in self.plan.needs[rule].values()) else "warming"
-
-    def _step_of(self, rows: Longs, start_ms: int, bars: Floats, arrival_ms: Longs, order: Positions) -> _Step:
-        at = self._sessions.at(start_ms)
-        context = Context(bars, at.minutes_since_open, at.phase)
-        return _Step(rows, start_ms, at.anchor, arrival_ms, order, context)
-
-    def _flush(self) -> list[Alert]:
-        alerts, self._alerts = self._alerts, []
-        return alerts
-
-    def _use(self, plan: Plan) -> None:
-        """Work by `plan` from now on, with fresh state for what it names."""
-        self.plan = plan
-        atr = CATALOGUE.spec(ATR[0], ATR[1])
-        self._frame = Frame((*plan.specs, atr), max(len(self._scores), 1024))
-        self._evaluator = Evaluator(plan, self._frame)
-        self._episodes = Episodes(plan.rules, self._frame.capacity)
-        self._atr = self._frame.column(atr.key, atr.outputs[0])
-
     def _reserve(self) -> None:
         """Every array has a row for every symbol."""
-        self._frame.reserve(len(self.symbols))
-        capacity = self._frame.capacity
-        more = capacity - len(self._scores)
+        capacity = self.watch.reserve(len(self.symbols))
         self._forming.reserve(capacity)
-        self._episodes.reserve(capacity)
+        more = capacity - len(self._scores)
         if more > 0:
             self._features = np.pad(self._features, ((0, more), (0, 0)), constant_values=np.nan)
             self._scores = np.pad(self._scores, (0, more), constant_values=np.nan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -53,14 +54,16 @@ class Evaluator:
     Args:
         plan: what to evaluate.
         frame: where indicators stand; it must hold `plan.specs`.
+        longer: frames of longer timeframes by minutes; they must hold `plan.longer`.
     """
 
-    def __init__(self, plan: Plan, frame: Frame) -> None:
+    def __init__(self, plan: Plan, frame: Frame, longer: Mapping[int, Frame] = MappingProxyType({})) -> None:
         self._plan = plan
-        self._frame = frame
+        self._frame, self._longer = frame, longer
         spare = 1 if plan.frozen else 0  # at the barrier the bar itself is remembered already
         self._lags = Lags({text: bars + spare for text, bars in plan.lags.items()}, frame.capacity)
         self._frozen = Frozen(map(write, plan.frozen), frame.capacity)
+        self._periods = plan.periods
         self._features = self._program(plan.features)
         self._leaves = self._program([plan.leaves[text] for text in self._lags.depths])
         self._across = CrossSections(plan.across, self._program)
@@ -119,11 +122,24 @@ class Evaluator:
             sectors: ``int64[n]``, the group of each.
             newest: ``int64[m]``, rows whose last closed bar belongs to this minute.
         """
-        if self._plan.frozen:
+        self.renew(np.arange(self._frame.capacity))
+        across = self._plan.across
+        if across:
             self._across.freeze(self._inputs(rows, context, score, when=When.BARRIER), sectors, self._frozen)
-            for leaf, column in self._plan.frozen.items():
-                if (text := write(leaf)) in self._lags.depths:
-                    self._lags.amend(text, newest, self._frozen.columns[column, newest])
+        for leaf, column in across.items():
+            if (text := write(leaf)) in self._lags.depths:
+                self._lags.amend(text, newest, self._frozen.columns[column, newest])
+
+    def renew(self, rows: Longs) -> None:
+        """Longer bars of `rows` have closed: their values hold from now on."""
+        self._frozen.reserve(self._frame.capacity)
+        for column, minutes, key, output in self._periods:
+            frame = self._longer[minutes]
+            self._frozen.columns[column, rows] = frame.out[frame.column(key, output), rows]
+
+    def rewind(self, rows: Longs, bars: Longs) -> None:
+        """Forget the newest bars of each row, ``int64[n]`` how many: they are committed anew."""
+        self._lags.rewind(rows, bars)
 
     def zero(self, row: int) -> None:
         """Forget a row."""

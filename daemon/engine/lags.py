@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from daemon.engine.errors import StateError
+from indicators.frame import CORRECTIONS
 from indicators.jit import kernel
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ class Lags:
     """One ring a leaf, all in one array; O(depth) lines of 8 bytes a row each, O(1) a bar.
 
     Args:
-        depths: bars that each leaf is looked back at, by the leaf's canonical text; rounded up to a power of
-            two.
+        depths: bars that each leaf is looked back at, by the leaf's canonical text; with those that can be corrected
+            rounded up to a power of two.
         capacity: rows.
 
     Attributes:
@@ -33,7 +34,7 @@ class Lags:
     """
 
     def __init__(self, depths: Mapping[str, int], capacity: int) -> None:
-        self.depths = {text: 1 << (bars - 1).bit_length() for text, bars in depths.items()}
+        self.depths = {text: 1 << (bars + CORRECTIONS - 1).bit_length() for text, bars in depths.items()}
         ends = np.cumsum([0, *self.depths.values()]).tolist()
         self.first = dict(zip(self.depths, ends, strict=False))
         self._places = np.array([*zip(ends, self.depths.values(), strict=False)], np.int64).reshape(-1, 2)
@@ -48,6 +49,10 @@ class Lags:
     def push(self, rows: Longs, values: Floats) -> None:
         """Remember the values of a closed bar: rows ``int64[n]``, unique; values ``float64[n, leaves]``."""
         _push(rows, values, self._places, self.rings, self.count)
+
+    def rewind(self, rows: Longs, bars: Longs) -> None:
+        """Forget the newest bars of each row, ``int64[n]`` how many, at most `CORRECTIONS`: they are pushed anew."""
+        self.count[rows] = np.maximum(self.count[rows] - bars, 0)
 
     def amend(self, text: str, rows: Longs, values: Floats) -> None:
         """Put another value of one leaf in place of the one that was last remembered: ``float64[n]`` at `rows`."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
 from daemon.engine import checks
 from daemon.engine.crosscalls import across
+from daemon.engine.periods import divided
 from daemon.engine.syntax import COMPARISONS, Across, Attribute, Binary, Call, Lag, Name, write
 from daemon.engine.vocabulary import FUNCTIONS, Vocabulary
 
@@ -21,8 +22,20 @@ if TYPE_CHECKING:
     from streams.types import Flags
 
 
-BARS = ""
+BARS = (1, "")
 """What a symbol's own bars are called among the needs of a rule."""
+
+Needs = dict[tuple[int, str], int]
+"""Bars that something takes, by minutes of the timeframe and key of the indicator."""
+
+
+class Longer(NamedTuple):
+    """An indicator of a longer timeframe: its value stands in a frozen column."""
+
+    column: int
+    minutes: int
+    key: str
+    output: str
 
 
 class When(Enum):
@@ -47,14 +60,15 @@ class Plan:
         features: as given.
         conditions: the whole condition of each rule, in normal form.
         judged: ``bool[rules]``, which rules are evaluated at each of the moments there are.
-        specs: indicators that the frame must hold, without repeats.
+        specs: indicators on minutes that the frame must hold, without repeats.
+        longer: indicators on longer timeframes, by minutes (`DAILY` for days), without repeats.
         outputs: key and name of each indicator output in use, by its tree.
         frozen: number of the frozen column of each leaf that has one, see `daemon.engine.frozen`. A leaf that stands
             here is read from that column, whatever it is; who fills it is told by the kind of leaf.
         leaves: names, outputs and frozen columns that are looked back at, by their text.
         lags: bars that each of them is looked back at, by its text.
         needs: for each rule, what it takes until all that it names has a value: bars that each indicator must have
-            seen, by key, and under `BARS` those of the symbol itself. A rule on the score needs the features too.
+            seen, and under `BARS` those of the symbol itself. A rule on the score needs the features too.
     """
 
     def __init__(self, ruleset: RuleSet, features: Sequence[Node] = (), vocabulary: Vocabulary | None = None) -> None:
@@ -67,10 +81,11 @@ class Plan:
         self.leaves: dict[str, Node] = {}
         self.lags: dict[str, int] = {}
         self._vocabulary = vocabulary or Vocabulary()
-        self._specs: dict[Spec, None] = {}
+        self._specs: dict[int, dict[Spec, None]] = {1: {}}
         learned = [self._use(tree) for tree in self.features]
         own = [self._use(tree) for tree in self.conditions]
-        self.specs: tuple[Spec, ...] = tuple(self._specs)
+        self.specs: tuple[Spec, ...] = tuple(self._specs.pop(1))
+        self.longer: dict[int, tuple[Spec, ...]] = {minutes: tuple(specs) for minutes, specs in self._specs.items()}
         self.needs = tuple(_most(needs, *(learned if self.uses_score(rule) else ())) for rule, needs in enumerate(own))
 
     @property
@@ -82,6 +97,15 @@ class Plan:
     def across(self) -> dict[Across, int]:
         """Those of the frozen columns that are cross-sections."""
         return {leaf: column for leaf, column in self.frozen.items() if isinstance(leaf, Across)}
+
+    @property
+    def periods(self) -> list[Longer]:
+        """Those of the frozen columns that are indicators of longer timeframes."""
+        return [
+            Longer(self.frozen[leaf], divided(_call(leaf))[1], *output)
+            for leaf, output in self.outputs.items()
+            if leaf in self.frozen
+        ]
 
     def _judged(self) -> dict[When, Flags]:
         """A cross-section is known at the barrier: there, and nowhere else, are rules evaluated that name one."""
@@ -97,11 +121,11 @@ class Plan:
         """The numbers that a rule compares, by their text, in order of appearance; constants are left out."""
         return {write(term): term for term in _terms(self.conditions[rule])}
 
-    def _use(self, tree: Node) -> dict[str, int]:
+    def _use(self, tree: Node) -> Needs:
         """Notes the leaves of a tree; returns its needs."""
         return _most(*(self._leaf(leaf, bars) for leaf, bars in _leaves(tree)))
 
-    def _leaf(self, leaf: Node, bars: int) -> dict[str, int]:
+    def _leaf(self, leaf: Node, bars: int) -> Needs:
         """Notes a leaf that is looked back at over `bars`."""
         if bars:
             text = write(leaf)
@@ -110,25 +134,31 @@ class Plan:
         if isinstance(leaf, Across):
             self.frozen.setdefault(leaf, len(self.frozen))
             return {BARS: bars + 1}
-        call = leaf.of if isinstance(leaf, Attribute) else leaf
-        if not isinstance(call, Call):
+        if isinstance(leaf, Name):
             return {BARS: bars + 1}
-        spec = self._spec(call)
+        given, minutes = divided(_call(leaf))
+        spec = self._vocabulary.catalogue.spec(_call(leaf).name, [checks.argument(one) for one in given])
         output = leaf.name if isinstance(leaf, Attribute) else spec.outputs[0]
         self.outputs[leaf] = (spec.key, output)
-        self._specs[spec] = None
-        return {spec.key: bars + spec.warmups[spec.outputs.index(output)]}
+        self._specs.setdefault(minutes, {})[spec] = None
+        warmup = spec.warmups[spec.outputs.index(output)]
+        if minutes == 1:
+            return {(1, spec.key): bars + warmup}
+        self.frozen.setdefault(leaf, len(self.frozen))
+        return {(minutes, spec.key): warmup, BARS: bars + 1}
 
-    def _spec(self, call: Call) -> Spec:
-        arguments = [checks.argument(argument) for argument in call.arguments]
-        return self._vocabulary.catalogue.spec(call.name, arguments)
 
-
-def _most(*needs: dict[str, int]) -> dict[str, int]:
+def _most(*needs: Needs) -> Needs:
     """All of them together."""
-    return {
-        key: max(some.get(key, 0) for some in needs) for key in dict.fromkeys(key for some in needs for key in some)
-    }
+    most: Needs = {}
+    for key, bars in (pair for some in needs for pair in some.items()):
+        most[key] = max(bars, most.get(key, 0))
+    return most
+
+
+def _call(leaf: Node) -> Call:
+    """The indicator that a leaf is an output of."""
+    return cast("Call", leaf.of if isinstance(leaf, Attribute) else leaf)
 
 
 def _leaves(tree: Node) -> Iterator[tuple[Node, int]]:

@@ -26,6 +26,9 @@ PRE_MS = 330 * MINUTE_MS
 POST_MS = 240 * MINUTE_MS
 """After hours end four hours after the close: at 20:00, on half days at 17:00."""
 
+DAY_MS = 24 * 60 * MINUTE_MS
+"""No trading day begins at another date in UTC than in New York."""
+
 NO_DAY = -1
 """Where there is none: the day before the table begins, the anchor of closed hours."""
 
@@ -44,11 +47,17 @@ PHASES = {int(phase): phase.name.lower() for phase in Phase}
 
 
 class Moment(NamedTuple):
-    """All that the table knows of one moment; see the questions of `SessionTable` for each."""
+    """All that the table knows of one moment; see the questions of `SessionTable` for each.
+
+    `day` is the date of the trading day, in days since 1970, `close_ms` the close of its regular session; both are
+    `NO_DAY` where closed.
+    """
 
     phase: int
     anchor: int
     minutes_since_open: float
+    day: int
+    close_ms: int
 
 
 class SessionTable:
@@ -96,9 +105,10 @@ class SessionTable:
         """`phase`, `anchor` and `minutes_since_open` of one moment at once, at a fiftieth of their cost."""
         day, part = divmod(bisect_right(self._bounds, ms) - 1, 4)
         if day < 0 or part > Phase.POST:
-            return Moment(Phase.CLOSED, NO_DAY, np.nan)
+            return Moment(Phase.CLOSED, NO_DAY, np.nan, NO_DAY, NO_DAY)
         since = (ms - self._bounds[4 * day + 1]) / MINUTE_MS if part == Phase.REGULAR else np.nan
-        return Moment(part, self._bounds[4 * day + (part > Phase.PRE)], since)
+        _, open_ms, close_ms, _ = bounds = self._bounds[4 * day : 4 * day + 4]
+        return Moment(part, bounds[part > Phase.PRE], since, open_ms // DAY_MS, close_ms)
 
     def day(self, ms: Longs | int) -> Longs:
         """``int64``: index of the newest day whose pre-market has begun; `NO_DAY` before the first."""

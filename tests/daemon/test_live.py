@@ -331,7 +331,7 @@ async def test_a_turn_that_fails_loses_its_bars_with_a_count_and_keeps_the_alert
     bars = walk(4, 30)
     desk = Desk(tmp_path, None)
     due = [alert for alert in replayed(desk.config, bars) if alert.bar_start_ms < OPEN + 19 * MINUTE_MS]
-    commit, spoilt = desk.engine._evaluator.commit, []
+    commit, spoilt = desk.engine.watch.evaluator.commit, []
 
     def spoil(rows: Any, context: Any, score: Any) -> None:
         if desk.engine.barrier.now_ms == OPEN + 20 * MINUTE_MS and not spoilt:
@@ -339,7 +339,7 @@ async def test_a_turn_that_fails_loses_its_bars_with_a_count_and_keeps_the_alert
             raise ZeroDivisionError
         commit(rows, context, score)
 
-    desk.engine._evaluator.commit = spoil  # type: ignore[method-assign]
+    desk.engine.watch.evaluator.commit = spoil  # type: ignore[method-assign]
     supervisor = Supervisor(desk.clock, desk.metrics, (), lambda _: asyncio.sleep(0))
     with capture_logs() as logged:
         desk.receive_all(bars)
@@ -440,4 +440,4 @@ def test_merging_lets_no_second_bar_overtake_a_minute_bar(tmp_path: Path) -> Non
     assert np.all(np.diff(batch.arrival_ms) >= 0)
     engine.step(batch)
     assert (engine.counts.bars, engine.counts.stood_in, engine.counts.late) == (10, 0, 0)
-    assert engine._frame.bar("close", np.arange(10)).tolist() == [51.0] * 10
+    assert engine.watch.minutes.bar("close", np.arange(10)).tolist() == [51.0] * 10

@@ -114,7 +114,7 @@ async def test_a_good_file_goes_to_the_engine_and_everyone_is_told(service: Serv
 
 
 BAD = {
-    "foreign word": RULES.replace("sma(3)", "smma(3)").encode(),
+    "foreign word": RULES.replace("sma(3)", "smaa(3)").encode(),
     "not TOML": b"[[rule",
     "another encoding": RULES.encode("utf-16"),
     "a byte that is no text": RULES.encode() + b"\n# \xff\n",
@@ -174,7 +174,7 @@ async def test_rules_that_the_engine_fails_to_take_are_refused(service: Service)
 async def test_all_mistakes_of_a_file_are_one_line_of_status(service: Service) -> None:
     service.rules.write_text(RULES.replace("sma(", "smma("))
     answer = await service.reload()
-    assert answer["STATUS"].count("smma") >= 2
+    assert answer["STATUS"].count("smaa") >= 2
     assert set(answer) == {"READY", "STATUS"}
 
 

@@ -150,11 +150,11 @@ def test_a_bar_sees_the_level_of_the_market_at_the_close_of_the_bar_before(sessi
     engine, row = engine_of(plan_of(""), sessions), np.array([0])
     for number, close in enumerate((10.0, 11.0, 11.0)):
         engine.step(minute(number, S1=close))
-    outside = engine._outside(row)
+    outside = engine.watch._outside(row)
     assert np.isnan(outside).all()  # minute 2 has not closed
     engine.advance(OPEN + 3 * MINUTE_MS + 5_000)
-    assert np.isnan(engine._outside(row)[0])
-    assert engine._outside(row)[1] == engine.market.level == pytest.approx(1.1)
+    assert np.isnan(engine.watch._outside(row)[0])
+    assert engine.watch._outside(row)[1] == engine.watch.market.level == pytest.approx(1.1)
 
 
 def test_a_late_bar_leaves_the_frozen_minute_alone(sessions: SessionTable) -> None:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from daemon.engine.days import DAY_MS, DailyTable, Days
-from daemon.engine.sessions import Phase
+from daemon.engine.days import DailyTable, Days
+from daemon.engine.sessions import DAY_MS, Moment, Phase
 from indicators import CATALOGUE
 
 if TYPE_CHECKING:
@@ -47,13 +47,17 @@ def test_without_official_closes_none_is_known_at_first(day: int) -> None:
     assert np.isnan(made.previous).all()
 
 
+def at(phase: Phase) -> Moment:
+    return Moment(phase, 0, 0.0, DAY, CLOSE_MS)
+
+
 def regular_day(made: Days, *, auction: bool) -> None:
     made.begin(ROWS[:1], SYMBOLS[:1], DAY)
     bar = np.array([[9.0], [9.5], [8.5], [9.2], [100.0]])
-    made.take(ROWS[:1], CLOSE_MS - 60_000, bar, Phase.REGULAR, CLOSE_MS)
+    made.take(ROWS[:1], CLOSE_MS - 60_000, bar, at(Phase.REGULAR))
     if auction:
-        made.take(ROWS[:1], CLOSE_MS, bar + 1, Phase.POST, CLOSE_MS)
-    made.take(ROWS[:1], CLOSE_MS + 60_000, bar + 5, Phase.POST, CLOSE_MS)
+        made.take(ROWS[:1], CLOSE_MS, bar + 1, at(Phase.POST))
+    made.take(ROWS[:1], CLOSE_MS + 60_000, bar + 5, at(Phase.POST))
     made.begin(ROWS[:1], SYMBOLS[:1], DAY + 1)
 
 

@@ -7,6 +7,7 @@ import duckdb
 import numpy as np
 import pytest
 
+from daemon.assembly import Untaught
 from daemon.engine import rules
 from daemon.engine.alerts import digest
 from daemon.engine.engine import Engine, Settings
@@ -209,15 +210,10 @@ def test_second_bars_stand_in_for_a_minute_bar_that_does_not_come(plan: Plan, se
         engine.step(bar("A", OPEN + second * SECOND_MS, close, length_ms=SECOND_MS))
     engine.advance(OPEN + MINUTE_MS + 5000)
     assert engine.counts.stood_in == 1
-    arrays = engine.to_arrays()
-    assert arrays["frame/count"][0] == 1
-    assert [engine._frame.bar(name, np.array([0]))[0] for name in ("open", "high", "low", "close", "volume")] == [
-        50.0,
-        52.1,
-        49.9,
-        51.0,
-        300.0,
-    ]
+    minutes, row = engine.watch.minutes, np.array([0])
+    assert minutes.count[0] == 1
+    built = [minutes.bar(name, row)[0] for name in ("open", "high", "low", "close", "volume")]
+    assert built == [50.0, 52.1, 49.9, 51.0, 300.0]
 
 
 def test_a_minute_bar_settles_the_minute_whatever_seconds_built(plan: Plan, sessions: SessionTable) -> None:
@@ -226,7 +222,8 @@ def test_a_minute_bar_settles_the_minute_whatever_seconds_built(plan: Plan, sess
     engine.step(bar("A", OPEN, 60.0))
     engine.advance(OPEN + MINUTE_MS + 5000)
     assert engine.counts.stood_in == 0
-    assert engine._frame.bar("close", np.array([0]))[0] == 60.0
+    assert engine.watch.minutes.bar("close", np.array([0]))[0] == 60.0
+    assert engine.disagreed.tolist() == [1, 1, 1, 1, 0, 0]
 
 
 def test_a_tick_rule_fires_on_the_forming_bar_and_once_a_bar(plan: Plan, sessions: SessionTable) -> None:
@@ -257,10 +254,10 @@ def test_bars_that_are_left_out_are_counted_with_their_reason(plan: Plan, sessio
     engine.step(concat([first, second, second, bar("A", OPEN + MINUTE_MS, 52.0), first]))
     engine.step(concat([bar("B", OPEN, 1.0), bar("C", OPEN, 1.0)]))
     counts = engine.counts
-    assert (counts.bars, counts.repeated, counts.revised, counts.outdated, counts.excess) == (3, 1, 1, 1, 1)
+    assert (counts.bars, counts.repeated, counts.revised, counts.outdated, counts.excess) == (3, 2, 1, 0, 1)
     engine.step(bar("A", OPEN + MINUTE_MS, 53.0))
-    engine.step(first)
-    assert (counts.bars, counts.revised, counts.outdated) == (3, 2, 2)
+    engine.step(bar("A", OPEN - 30 * MINUTE_MS, 53.0))
+    assert (counts.bars, counts.revised, counts.outdated) == (3, 2, 1)
 
 
 def test_a_bar_after_its_minute_has_closed_is_taken_and_its_alert_is_marked_late(
@@ -321,10 +318,40 @@ def test_a_market_minute_without_a_bar_leaves_no_question_answered(plan: Plan, s
     assert len(engine._teacher.heard) == known
 
 
-def test_of_two_versions_of_a_bar_the_first_counts_however_they_come(plan: Plan, sessions: SessionTable) -> None:
+@pytest.mark.parametrize("seed", range(4))
+def test_bars_that_come_again_leave_all_as_if_they_had_been_right_the_first_time(
+    plan: Plan, sessions: SessionTable, seed: int
+) -> None:
+    """Wrong ones, missing ones, out of order, several times; what was said meanwhile stands."""
+    right, random = wander(5, 60, seed), np.random.default_rng(seed)
+    recent = np.flatnonzero(right.start_ms > right.start_ms[-1] - 14 * MINUTE_MS)
+    bad = random.choice(recent, 12, replace=False)
+    wrong = right.values.copy()
+    wrong[:4, bad] *= 1.1
+    held_back = np.zeros(right.size, np.bool_)
+    held_back[bad[:4]] = True
+    clean, mended = engine_of(plan, sessions), engine_of(plan, sessions)
+    mended._teacher = clean._teacher = Untaught()
+    clean.step(right)
+    mended.step(right._replace(values=wrong).take(~held_back))
+    for at in random.permutation(np.concatenate([bad, bad])).tolist():
+        mended.step(right.take(slice(at, at + 1)))
+    rows = mended.symbols.rows(clean.symbols.symbols)
+    np.testing.assert_array_equal(mended.watch.minutes.out[:, rows], clean.watch.minutes.out[:, : len(rows)])
+    np.testing.assert_array_equal(mended._features[rows], clean._features[: len(rows)])
+    later = [bar(f"S{s}", OPEN + 60 * MINUTE_MS, 70.0) for s in range(5)]
+    for engine in (clean, mended):
+        engine.step(concat(later))
+    np.testing.assert_array_equal(mended._features[rows], clean._features[: len(rows)])
+    assert mended.counts.outdated == 0
+
+
+def test_of_two_versions_of_a_bar_the_last_counts_however_they_come(plan: Plan, sessions: SessionTable) -> None:
     together, apart = engine_of(plan, sessions), engine_of(plan, sessions)
     first, second = bar("A", OPEN, 50.0), bar("A", OPEN, 40.0)
     together.step(concat([first, second]))
     apart.step(first)
     apart.step(second)
-    assert together._frame.bar("close", np.array([0]))[0] == apart._frame.bar("close", np.array([0]))[0] == 50.0
+    for engine in (together, apart):
+        assert engine.watch.minutes.bar("close", np.array([0]))[0] == 40.0
+        assert engine.counts.revised == 1

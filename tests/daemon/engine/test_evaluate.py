@@ -352,7 +352,7 @@ def test_saved_look_back_goes_on_bit_for_bit() -> None:
 def test_changed_rules_keep_the_look_back_they_share() -> None:
     first = World(plan(model=MEMORY))
     _stepped(first, 11)
-    second = World(plan(model=("close[9]", "close[2]", "open[1]", "sma(3)[1]")))
+    second = World(plan(model=("close[40]", "close[2]", "open[1]", "sma(3)[1]")))
     second.evaluator.load_arrays(first.evaluator.to_arrays())
     context, _ = first.close()
     values = second.evaluator.features(second.rows, context)

@@ -35,12 +35,13 @@ def test_look_back_is_kept_as_deep_as_the_deepest_asks() -> None:
 
 def test_a_rule_needs_the_bars_of_what_it_names_itself() -> None:
     rules = plan("close[2] > 5", "sma(20)[4] > close and sma(20) > 1", "macd().signal > 0")
-    assert rules.needs == ({BARS: 3}, {"sma(20)": 24, BARS: 1}, {"macd(12,26,9)": 34})
+    assert rules.needs == ({BARS: 3}, {(1, "sma(20)"): 24, BARS: 1}, {(1, "macd(12,26,9)"): 34})
 
 
 def test_a_rule_on_the_score_needs_what_the_model_needs() -> None:
     rules = plan("score > 0.5 and rsi(14) < 30", "close > 5", model=("macd(12, 26, 9).signal", "rsi(20)"))
-    assert rules.needs == ({BARS: 1, "rsi(14)": 15, "macd(12,26,9)": 34, "rsi(20)": 21}, {BARS: 1})
+    model = {"rsi(14)": 15, "macd(12,26,9)": 34, "rsi(20)": 21}
+    assert rules.needs == ({BARS: 1} | {(1, key): bars for key, bars in model.items()}, {BARS: 1})
 
 
 def test_terms_are_the_compared_numbers_by_their_text() -> None:

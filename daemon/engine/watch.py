@@ -1,0 +1,307 @@
+"""What rules see and what they have said: bars and indicators of every timeframe, look-back, the market, episodes.
+
+The engine says which bars close, and when; here they become values, scores and alerts.
+"""
+
+from __future__ import annotations
+
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from daemon.engine.alerts import Alert, Times, known
+from daemon.engine.coverage import Coverage
+from daemon.engine.days import Days
+from daemon.engine.episodes import Episodes, alert_id
+from daemon.engine.evaluate import Context, Evaluator
+from daemon.engine.market import Market
+from daemon.engine.periods import DAILY
+from daemon.engine.plan import When
+from daemon.engine.sectors import SectorColumn
+from daemon.engine.sessions import PHASES, Phase
+from indicators import CATALOGUE
+from indicators.ring import FIELDS
+from indicators.timeframes import Timeframes
+from streams.bars import MINUTE_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from daemon.engine.days import DailyTable
+    from daemon.engine.plan import Plan
+    from daemon.engine.sectors import Sectors
+    from daemon.engine.sessions import Moment, SessionTable
+    from daemon.scoring.view import View
+    from indicators import Frame
+    from streams.types import Flags, Floats, Longs, Symbols
+
+    Positions = NDArray[np.intp]
+
+ATR = CATALOGUE.spec("atr", [14])
+"""What the model's question is asked in; always computed."""
+
+
+class Step(NamedTuple):
+    """Bars of one start, closed or forming, one a row.
+
+    Attributes:
+        rows: ``int64[n]``, no row twice.
+        symbols: ``S16[n]``.
+        start_ms: of every bar.
+        at: what the calendar says of that moment.
+        bars: ``float64[6, n]``.
+        arrival_ms: ``int64[n]``.
+        order: ``int64[n]``, place of each bar among those that came together, and of its alerts.
+        late: the market's minute had closed before.
+        when: the moment at which rules look at them.
+    """
+
+    rows: Longs
+    symbols: Symbols
+    start_ms: int
+    at: Moment
+    bars: Floats
+    arrival_ms: Longs
+    order: Positions
+    late: bool = False
+    when: When = When.CLOSED
+
+    def take(self, chosen: Flags) -> Step:
+        """Some of the bars."""
+        return self._replace(
+            rows=self.rows[chosen],
+            symbols=self.symbols[chosen],
+            bars=self.bars[:, chosen],
+            arrival_ms=self.arrival_ms[chosen],
+            order=self.order[chosen],
+        )
+
+    @property
+    def context(self) -> Context:
+        """As an evaluator takes it."""
+        return Context(self.bars, self.at.minutes_since_open, self.at.phase)
+
+    def columns(self) -> tuple[Longs, Longs, Floats, Longs]:
+        """As a frame takes them."""
+        size = len(self.rows)
+        return self.rows, np.full(size, self.start_ms), self.bars, np.full(size, self.at.anchor)
+
+
+class Correction(NamedTuple):
+    """What became of minutes that came again, or came late.
+
+    Attributes:
+        known: ``bool[n]``, False where a minute is too old to be corrected.
+        changed: how many of the others were not there before, or otherwise.
+        rows: ``int64[m]``, of those that are known.
+        features: ``float64[m, k]``, at the newest bar of each.
+        scores: ``float64[m]``, likewise.
+    """
+
+    known: Flags
+    changed: int
+    rows: Longs
+    features: Floats
+    scores: Floats
+
+
+class Watch:
+    """Owns the state of rules; a row a symbol.
+
+    Args:
+        plan: rules and features.
+        table: official daily bars.
+        sectors: of symbols.
+
+    Attributes:
+        plan: in force.
+        frames: bars and indicators of each timeframe, by its minutes.
+        minutes: the frame of minute bars.
+        market: the level of the market, minute by minute.
+        view: the compiled model in use, None before the first.
+    """
+
+    def __init__(self, plan: Plan, table: DailyTable, sectors: Sectors) -> None:
+        self._table = table
+        self._sectors = SectorColumn(sectors)
+        self.market = Market()
+        self.view: View | None = None
+        self._fired: list[tuple[int, int, Alert]] = []
+        self._alerts: list[Alert] = []
+        self._use(plan)
+
+    @property
+    def capacity(self) -> int:
+        """Rows there is room for."""
+        return self.minutes.capacity
+
+    def reserve(self, symbols: int) -> int:
+        """Make room for so many; returns the capacity, the same for every part."""
+        self._timeframes.reserve(symbols)
+        self._days.reserve(self.capacity)
+        self.episodes.reserve(self.capacity)
+        return self.capacity
+
+    def reload(self, plan: Plan) -> None:
+        """Exchange the rules. What both plans name goes on warm; the rest warms up."""
+        kept = {name: part.to_arrays() for name, part in self.parts().items()}
+        self._use(plan)
+        for name, arrays in kept.items():
+            self.load(name, arrays)
+
+    def close(self, now: Step) -> tuple[Floats, Floats]:
+        """Closed minutes: indicators, score, rules, look-back. Returns features ``[n, k]`` and scores ``[n]``."""
+        if now.at.phase != Phase.CLOSED:
+            begun = self._days.begin(now.rows, now.symbols, now.at.day)
+            if len(begun):
+                self.evaluator.renew(begun)
+        self._timeframes.update(*now.columns(), self._outside(now.rows))
+        self._days.take(now.rows, now.start_ms, now.bars, now.at)
+        features, score = self._score(now)
+        self._fire(now, score)
+        self.evaluator.commit(now.rows, now.context, score)
+        return features, score
+
+    def peek(self, now: Step) -> None:
+        """Rules with ``evaluate = "tick"`` on forming bars; closed state stays as it is."""
+        self.minutes.peek(*now.columns(), self._outside(now.rows))
+        _, score = self._score(now)
+        self._fire(now, score)
+
+    def correct(self, now: Step, calendar: SessionTable) -> Correction:
+        """Closed minutes come again, or come late: all values are as if they had come right the first time.
+
+        What the market as a whole was taken for, and what was said, stays. Cost: O(bars since) a row.
+        """
+        count = self.minutes.count[now.rows]
+        known, taken, steps = self._timeframes.correct(*now.columns())
+        rows = now.rows[known]
+        self.evaluator.rewind(rows, count[known] - self.minutes.count[rows])
+        features, scores = np.zeros((self.capacity, len(self.plan.features))), np.full(self.capacity, np.nan)
+        for closed in steps:
+            start_ms = int(closed.start_ms[0])
+            again = now._replace(rows=closed.rows, start_ms=start_ms, at=calendar.at(start_ms), bars=closed.bars)
+            self.evaluator.renew(closed.rows)
+            features[closed.rows], scores[closed.rows] = self._score(again)
+            self.evaluator.commit(closed.rows, again.context, scores[closed.rows])
+        same = taken.start_ms == now.start_ms
+        before = np.full((6, self.capacity), np.nan)
+        before[:, taken.rows[same]] = taken.bars[:, same]
+        right, wrong = now.bars[:, known], before[:, rows]
+        self._days.correct(rows, now.start_ms, right, wrong, now.at)
+        self.evaluator.renew(rows)
+        changed = int((right[:5] != wrong[:5]).any(axis=0).sum())
+        return Correction(known, changed, rows, features[rows], scores[rows])
+
+    def freeze(self, minute_ms: int, closed_ms: int, at: Moment, symbols: Symbols, scores: Floats) -> None:
+        """The market's minute has closed: longer bars close, the market is looked at as a whole, and rules on it."""
+        starts_ms = self.minutes.last_start[: len(symbols)]
+        rows = np.flatnonzero(starts_ms == minute_ms)
+        self._timeframes.close(minute_ms + MINUTE_MS, at.anchor)
+        self.market.close_minute(minute_ms, at.anchor, rows, self.minutes.bar("close", rows))
+        traded = np.flatnonzero(starts_ms >= at.anchor) if at.phase != Phase.CLOSED else rows[:0]
+        context = self._closed(traded, symbols, minute_ms, at, closed_ms).context
+        self.evaluator.freeze(traded, context, scores[traded], self._sectors.of(symbols)[traded], rows)
+        if len(rows) and self.plan.judged[When.BARRIER].any():
+            self._fire(self._closed(rows, symbols, minute_ms, at, closed_ms), scores[rows])
+
+    def gather(self) -> None:
+        """Bars that came together have all been taken: their alerts go in the order of their bars, then by rule."""
+        self._alerts += [alert for _, _, alert in sorted(self._fired, key=itemgetter(0, 1))]
+        self._fired.clear()
+
+    def announce(self) -> list[Alert]:
+        """Hand over the alerts since the last time."""
+        self.gather()
+        alerts, self._alerts = self._alerts, []
+        return alerts
+
+    def atr(self, rows: Longs) -> Floats:
+        """What the question is asked in, ``float64[n]``."""
+        column = self.minutes.column(ATR.key, ATR.outputs[0])
+        values: Floats = self.minutes.out[column, rows]
+        return values
+
+    def parts(self) -> dict[str, Any]:
+        """Everything that holds state, by name: each gives ``to_arrays()`` and takes `load`."""
+        return {
+            "timeframes": self._timeframes,
+            "days": self._days,
+            "coverage": self._coverage,
+            "evaluator": self.evaluator,
+            "episodes": self.episodes,
+            "market": self.market,
+        }
+
+    def load(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on with what a part saved, bit for bit; parts in the order of `parts`."""
+        fresh = self.parts()[name].load_arrays(arrays)
+        if name == "timeframes":
+            self._coverage.begin(fresh)
+        elif name == "days":
+            self._coverage.begin((DAILY, key) for key in fresh)
+
+    def _use(self, plan: Plan) -> None:
+        """Work by `plan` from now on, with fresh state for what it names."""
+        self.plan = plan
+        longer = {minutes: specs for minutes, specs in plan.longer.items() if minutes != DAILY}
+        self._timeframes = Timeframes({1: (*plan.specs, ATR), **longer})
+        self.minutes: Frame = self._timeframes.frames[1]
+        self._days = Days(self._table, plan.longer.get(DAILY, ()))
+        self.frames = {**self._timeframes.frames, DAILY: self._days.frame}
+        self._coverage = Coverage(self.frames)
+        self.evaluator = Evaluator(plan, self.minutes, self.frames)
+        self.episodes = Episodes(plan.rules, self.capacity)
+
+    def _outside(self, rows: Longs) -> Floats:
+        """What indicators see beside the bar: the official close of the day before, and the market's level."""
+        return np.stack([self._days.previous[rows], self.market.level_at(self.minutes.last_start[rows])])
+
+    def _score(self, now: Step) -> tuple[Floats, Floats]:
+        features = self.evaluator.features(now.rows, now.context, when=now.when)
+        return features, np.full(len(now.rows), np.nan) if self.view is None else self.view.score(features)
+
+    def _closed(self, rows: Longs, symbols: Symbols, minute_ms: int, at: Moment, closed_ms: int) -> Step:
+        """The last closed bars of `rows` at the close of a minute."""
+        bars = np.stack([self.minutes.bar(field, rows) for field in FIELDS])
+        came_ms = np.full(len(rows), closed_ms)
+        places = np.arange(len(rows))
+        return Step(rows, symbols[rows], minute_ms, at, bars, came_ms, places, when=When.BARRIER)
+
+    def _fire(self, now: Step, score: Floats) -> None:
+        """Rules and episodes; what they let through waits until it is announced."""
+        held = self.evaluator.conditions(now.rows, now.context, score, when=now.when)
+        rules, positions = self.episodes.step(held, now.rows, now.start_ms, self.plan.judged[now.when])
+        for rule in np.unique(rules).tolist():
+            at = positions[rules == rule]
+            seen = self.evaluator.explain(rule, at, now.rows, now.context, score, when=now.when)
+            for number, position in enumerate(at.tolist()):
+                values = {text: known(column[number]) for text, column in seen.items()}
+                alert = self._alert(rule, position, now, known(score[position]), values)
+                self._fired.append((int(now.order[position]), rule, alert))
+
+    def _alert(
+        self, number: int, position: int, now: Step, score: float | None, values: dict[str, float | None]
+    ) -> Alert:
+        rule, symbol = self.plan.rules[number], bytes(now.symbols[position])
+        return Alert(
+            id=alert_id(rule.name, rule.version, symbol, now.start_ms),
+            rule=rule.name,
+            rule_version=rule.version,
+            symbol=symbol.decode(),
+            session=PHASES[int(now.at.phase)],
+            timeframe="1m",
+            severity=rule.severity,
+            evaluate=rule.evaluate,
+            bar_start_ms=now.start_ms,
+            price=float(now.bars[3, position]),
+            volume=float(now.bars[4, position]),
+            score=score,
+            values=values,
+            coverage=self._coverage.of(self.plan.needs[number], int(now.rows[position])),
+            late=now.late,
+            times=Times(now.start_ms + MINUTE_MS, int(now.arrival_ms[position])),
+        )
