@@ -172,7 +172,7 @@ async def test_rules_that_the_engine_fails_to_take_are_refused(service: Service)
 
 
 async def test_all_mistakes_of_a_file_are_one_line_of_status(service: Service) -> None:
-    service.rules.write_text(RULES.replace("sma(", "smma("))
+    service.rules.write_text(RULES.replace("sma(", "smaa("))
     answer = await service.reload()
     assert answer["STATUS"].count("smaa") >= 2
     assert set(answer) == {"READY", "STATUS"}
