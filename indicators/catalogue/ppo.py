@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from indicators.averages import seeded_ema
-from indicators.jit import each_row
+from indicators.jit import each_row, inlined
 from indicators.naive import NAN, smoothed
 from indicators.ring import price
 from indicators.spec import SOURCE, Indicator, window
@@ -20,28 +20,35 @@ if TYPE_CHECKING:
 SEEN, FAST, SLOW, SIGNAL, WIDTH = range(5)
 
 
-@each_row
-def ppo(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -> None:
-    """Three exponential averages; both averages of the source have their first value at the same bar."""
-    field, n_fast, n_slow, n_signal = int(now.params[0]), now.params[1], now.params[2], now.params[3]
+@inlined
+def oscillate(
+    state: Floats, row: int, value: float, fast: float, slow: float, signal: float, out: Floats, commit: bool
+) -> None:
+    """Three exponential averages; both averages of the value have their first one at the same bar."""
     seen = state[row, SEEN]
-    value = price(now.bars, field, i)
-    late = seen - (n_slow - n_fast)
-    fast = seeded_ema(state[row, FAST], value, late, n_fast) if late >= 0.0 else 0.0
-    slow = seeded_ema(state[row, SLOW], value, seen, n_slow)
-    line, signal = np.nan, 0.0
-    lines = seen - (n_slow - 1.0)
+    late = seen - (slow - fast)
+    quick = seeded_ema(state[row, FAST], value, late, fast) if late >= 0.0 else 0.0
+    lazy = seeded_ema(state[row, SLOW], value, seen, slow)
+    line, trigger = np.nan, 0.0
+    lines = seen - (slow - 1.0)
     if lines >= 0.0:
-        line = 100.0 * (fast - slow) / slow if slow > 0.0 else 0.0
-        signal = seeded_ema(state[row, SIGNAL], line, lines, n_signal)
+        line = 100.0 * (quick - lazy) / lazy if lazy > 0.0 else 0.0
+        trigger = seeded_ema(state[row, SIGNAL], line, lines, signal)
     out[0, row] = line
-    out[1, row] = signal if lines >= n_signal - 1.0 else np.nan
-    out[2, row] = line - signal if lines >= n_signal - 1.0 else np.nan
+    out[1, row] = trigger if lines >= signal - 1.0 else np.nan
+    out[2, row] = line - trigger if lines >= signal - 1.0 else np.nan
     if commit:
         state[row, SEEN] = seen + 1.0
-        state[row, FAST] = fast
-        state[row, SLOW] = slow
-        state[row, SIGNAL] = signal
+        state[row, FAST] = quick
+        state[row, SLOW] = lazy
+        state[row, SIGNAL] = trigger
+
+
+@each_row
+def ppo(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -> None:
+    """Of a field of the bar."""
+    value = price(now.bars, int(now.params[0]), i)
+    oscillate(state, row, value, now.params[1], now.params[2], now.params[3], out, commit)
 
 
 def twin(bars: Bars, source: str, fast: int, slow: int, signal: int) -> list[Series]:
@@ -57,8 +64,7 @@ INDICATOR = Indicator(
     name="ppo",
     title="Percentage price oscillator",
     formula="ppo = 100 * (ema(fast) - ema(slow)) / ema(slow), 0 where both are 0, signal = ema of ppo, histogram = "
-    "ppo - signal; the fast average starts from the mean of the last `fast` of the first `slow` values; of the volume "
-    "it is known as pvo",
+    "ppo - signal; the fast average starts from the mean of the last `fast` of the first `slow` values",
     inputs=("source",),
     parameters=(SOURCE, window(12, "fast"), window(26, "slow"), window(9, "signal")),
     outputs=("ppo", "signal", "histogram"),
