@@ -1,0 +1,47 @@
+"""Stops, clouds, and how far a price strays."""
+
+from __future__ import annotations
+
+from tests.indicators.references import SPY_DAILY, Reference
+
+REFERENCES = [
+    Reference(
+        "skender/out_psar.csv",
+        ("psar", [0.02, 0.2]),
+        {"sar": "sar"},
+        1e-9,
+        bars=SPY_DAILY,
+        converged=251,
+        note="theirs begins upwards whatever the second bar does, and at row 250 the stop that turned stands within the"
+        " bar's own range; the rows 40 to 249 are the same too",
+    ),
+    Reference(
+        "stockcharts/cs-psar.csv",
+        ("psar", [0.02, 0.2]),
+        {"sar": "psar_down"},
+        5e-9,
+        converged=8,
+        note="theirs begins a bar later; with the stops above the price",
+    ),
+    Reference(
+        "stockcharts/cs-psar.csv",
+        ("psar", [0.02, 0.2]),
+        {"sar": "psar_up"},
+        5e-9,
+        converged=8,
+        note="theirs begins a bar later; with the stops below the price",
+    ),
+    Reference(
+        "skender/out_ichimoku.csv",
+        ("ichimoku", [9, 26, 52]),
+        {"tenkan": "tenkanSen", "kijun": "kijunSen", "senkou_a": "senkouSpanA", "senkou_b": "senkouSpanB"},
+        1e-9,
+        bars=SPY_DAILY,
+    ),
+    Reference(
+        "lean/spy_with_ichimoku.csv",
+        ("ichimoku", [9, 26, 52]),
+        {"tenkan": "Tenkan", "kijun": "Kijun", "senkou_a": "Senkou A", "senkou_b": "Senkou B"},
+        1e-9,
+    ),
+]
