@@ -44,4 +44,10 @@ REFERENCES = [
         {"tenkan": "Tenkan", "kijun": "Kijun", "senkou_a": "Senkou A", "senkou_b": "Senkou B"},
         1e-9,
     ),
+    Reference("skender/out_vortex.csv", ("vortex", [14]), {"plus": "pvi", "minus": "nvi"}, 1e-9, bars=SPY_DAILY),
+    Reference("stockcharts/cs-vortex.csv", ("vortex", [14]), {"plus": "+VI14", "minus": "-VI14"}, 5e-7),
+    Reference("skender/out_chop.csv", ("choppiness", [14]), {"choppiness": "chop"}, 1e-9, bars=SPY_DAILY),
+    Reference("stockcharts/cs-ui.csv", ("ulcer", [14]), {"ulcer": "ulcer_index"}, 5e-10),
+    Reference("skender/out_vwap.csv", ("anchored_vwap", [0]), {"anchored_vwap": "vwap"}, 1e-9, bars=SPY_DAILY),
+    Reference("skender/manual_vwap_intraday_spy_1min.csv", ("anchored_vwap", [0]), {"anchored_vwap": "VWAP"}, 1e-9),
 ]
