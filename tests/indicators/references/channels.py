@@ -12,8 +12,8 @@ REFERENCES = [
         1e-9,
         bars=SPY_DAILY,
         converged=251,
-        note="theirs starts from the first bar's high, so that the second raises the factor: another course until row 39; "
-        "at row 250 its stop turns to within the bar's own range; the rows between are the same too",
+        note="theirs starts from the first bar's high, so that the second raises the factor: another course until row "
+        "39; at row 250 its stop turns to within the bar's own range; the rows between are the same too",
     ),
     Reference(
         "stockcharts/cs-psar.csv",
