@@ -1,8 +1,9 @@
 """Where compiled kernels are kept, and what may be read from there: only what was written, byte for byte.
 
 numba trusts its cache. A file that a crash left empty or cut off, or of which a bit has flipped, ends a start with a
-foreign error, or is executed. So a list of digests is kept beside the kernels, and whatever it does not vouch for is
-removed before numba looks: that kernel is compiled anew, and no other.
+foreign error, or is executed. So a list of digests is kept beside the kernels, and what is empty or not what the list
+says is removed before numba looks: that kernel is compiled anew, and no other. What the list does not know stays:
+another process may be compiling just now, or was killed before it could vouch for its work.
 
 Only a folder that `use` has chosen is ever touched; one that stands in ``NUMBA_CACHE_DIR`` before is its owner's.
 """
@@ -77,7 +78,7 @@ def seal() -> None:
     if folder is None:
         return
     with suppress(OSError):  # what nobody vouches for costs time at the next start, and no more
-        before, now = _vouched(folder), {name: _facts(path) for name, path in _files(folder)}
+        before, now = _vouched(folder) or {}, {name: _facts(path) for name, path in _files(folder)}
         same = {name for name, facts in now.items() if before.get(name, ())[1:] == facts}
         if len(same) < len(now) or len(now) < len(before):
             _keep(
@@ -123,9 +124,9 @@ def _private(chosen: Path) -> Path:
 
 
 def _purge(folder: Path) -> None:
-    """Remove what nobody vouches for; a folder of 100 kernels takes about 10 ms."""
+    """Remove what is not as it was vouched for; a folder of 100 kernels takes about 10 ms."""
     vouched = _vouched(folder)
-    bad = [path for name, path in _files(folder) if vouched.get(name, (None,))[0] != _digest(path)]
+    bad = [path for name, path in _files(folder) if _is_damaged(name, path, vouched)]
     for path in bad:
         path.unlink(missing_ok=True)
     if bad:
@@ -134,6 +135,13 @@ def _purge(folder: Path) -> None:
             what=f"{len(bad)} files removed from {folder}, {bad[0].name} the first",
             remedy="none needed: they are compiled anew",
         )
+
+
+def _is_damaged(name: str, path: Path, vouched: _Vouched | None) -> bool:
+    """Whether a file is not what the list says, or has nothing to say itself; all are, where there is no list."""
+    if vouched is None or not _facts(path)[0]:
+        return True
+    return name in vouched and vouched[name][0] != _digest(path)
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -152,13 +160,13 @@ def _digest(path: Path) -> str:
     return ""
 
 
-def _vouched(folder: Path) -> _Vouched:
-    """What the list says; one that cannot be read vouches for nothing."""
+def _vouched(folder: Path) -> _Vouched | None:
+    """What the list says, None if it cannot be read."""
     try:
         listed = json.loads((folder / LIST).read_bytes())
         return {str(name): (str(digest), int(size), int(at_ns)) for name, (digest, size, at_ns) in listed.items()}
     except (OSError, ValueError, TypeError, AttributeError):
-        return {}
+        return None
 
 
 def _keep(folder: Path, vouched: _Vouched) -> None:

@@ -409,8 +409,7 @@ class Engine:
             self._forming.discard(rows, minute_ms)
             came_ms = np.full(len(rows), min(self.barrier.now_ms, minute_ms + MINUTE_MS + self._settings.grace_ms))
             at, symbols = self._sessions.at(minute_ms), self.symbols.symbols[rows]
-            late = minute_ms <= self.barrier.closed_ms
-            self._close_bars(Step(rows, symbols, minute_ms, at, bars, came_ms, np.arange(len(rows)), late))
+            self._close_bars(Step(rows, symbols, minute_ms, at, bars, came_ms, np.arange(len(rows))))
             self.watch.gather()
 
     def _learn(self, minute_ms: int, rows: Longs) -> None:

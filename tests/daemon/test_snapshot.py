@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -104,8 +105,16 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda _: b"",
     "a bit flipped": lambda whole: whole[:-100] + bytes([whole[-100] ^ 1]) + whole[-99:],
     "foreign": lambda _: b"\x80\x04\x95 a pickle of somebody",
-    "of another schema": lambda whole: whole.replace(b'"schema":1', b'"schema":2', 1),
+    "of another schema": lambda whole: of_another_schema(whole),  # noqa: PLW0108 (made below)
 }
+
+
+def of_another_schema(whole: bytes) -> bytes:
+    """The same file as a later version would write it."""
+    first, rest = whole.split(b"\n", 1)
+    size = int(first.split()[2])
+    directory = rest[:size].replace(b'"schema":2', b'"schema":3', 1)
+    return b"technic state %d %d\n" % (size, crc32(directory)) + directory + rest[size:]
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
@@ -125,7 +134,7 @@ def test_a_damaged_state_is_set_aside_and_the_start_is_cold(
 @pytest.mark.parametrize(
     ("name", "spoilt"),
     [
-        ("frame/count", np.zeros(3, np.int64)),
+        ("timeframes/1/count", np.zeros(3, np.int64)),
         ("engine/counts", np.zeros(99, np.int64)),
         ("engine/barrier", None),
         ("forming/bars", None),
@@ -344,7 +353,9 @@ async def test_the_state_is_saved_between_turns_while_the_engine_goes_on(tmp_pat
             await eventually(state.exists)
             arrays, counted = statefile.read(state), app.engine.counts.bars
             assert arrays is not None
-            assert plain({"x": arrays["frame/ring"]}) == plain({"x": app.engine.to_arrays()["frame/ring"]})
+            assert plain({"x": arrays["timeframes/1/ring"]}) == plain(
+                {"x": app.engine.to_arrays()["timeframes/1/ring"]}
+            )
             assert arrays["engine/counts"][0] == counted
             assert arrays["outbox/seq"][0] == app.outbox.newest_seq() > 50
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("snapshot")]
