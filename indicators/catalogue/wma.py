@@ -11,7 +11,7 @@ from indicators.jit import each_row
 from indicators.naive import windows
 from indicators.ring import price
 from indicators.spec import SOURCE, Indicator, window
-from indicators.sums import add_product, shift, two_sum
+from indicators.weighted import COLUMNS, roll_weighted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,32 +20,20 @@ if TYPE_CHECKING:
     from indicators.naive import Bars, Series
     from indicators.types import Floats
 
-SEEN, SUM, REST, WEIGHTED, WEIGHTED_REST, WIDTH = range(6)
+SEEN, SUMS = range(2)
+WIDTH = SUMS + COLUMNS
 
 
 @each_row
 def wma(i: int, row: int, now: Step, state: Floats, out: Floats, commit: bool) -> None:
-    """Each bar, every value loses one unit of weight: the weighted sum loses the plain one."""
+    """The weighted sum and its weights."""
     field, n, back = int(now.params[0]), now.params[1], int(now.params[2])
-    weights = n * (n + 1.0) / 2.0
     seen = state[row, SEEN]
     value = price(now.bars, field, i)
-    total, rest = state[row, SUM], state[row, REST]
-    weighted, weighted_rest = state[row, WEIGHTED], state[row, WEIGHTED_REST]
-    leaves = 0.0
-    if seen >= n:
-        leaves = now.lagged[back, i]
-        weighted, lost = two_sum(weighted, -total)
-        weighted_rest += lost - rest
-    weighted, weighted_rest = add_product(weighted, weighted_rest, min(seen + 1.0, n), value)
-    total, rest = shift(total, rest, value, leaves)
-    out[0, row] = weighted / weights if seen >= n - 1.0 else np.nan
+    _, _, weighted, _ = roll_weighted(state, row, SUMS, n, seen, value, now.lagged[back, i], commit)
+    out[0, row] = weighted / (n * (n + 1.0) / 2.0) if seen >= n - 1.0 else np.nan
     if commit:
         state[row, SEEN] = seen + 1.0
-        state[row, SUM] = total
-        state[row, REST] = rest
-        state[row, WEIGHTED] = weighted
-        state[row, WEIGHTED_REST] = weighted_rest
 
 
 def twin(bars: Bars, source: str, n: int) -> list[Series]:
