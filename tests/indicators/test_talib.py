@@ -59,7 +59,22 @@ AGREEMENTS: dict[str, tuple[str, list[float], Callable[[Bars], Floats]]] = {
     "adl": ("adl", [], lambda b: talib.AD(*hlc(b), b.volume)),
     "psar": ("psar", [0.02, 0.2], lambda b: talib.SAR(b.high, b.low, 0.02, 0.2)),
     "fast psar": ("psar", [0.1, 0.3], lambda b: talib.SAR(b.high, b.low, 0.1, 0.3)),
+    "ultimate": ("ultimate", [7, 14, 28], lambda b: talib.ULTOSC(*hlc(b), 7, 14, 28)),
+    "aroon": ("aroon", [25], lambda b: aroon(b, 25)),
+    "linreg": ("linreg", [14], lambda b: line(b, 14)),
+    "stoch rsi": ("stoch_rsi", [14, 14, 1, 3], lambda b: talib.STOCHRSI(b.close, 14, 14, 3)),
 }
+
+
+def aroon(b: Bars, n: int) -> list[Floats]:
+    down, up = talib.AROON(b.high, b.low, n)
+    return [up, down, talib.AROONOSC(b.high, b.low, n)]
+
+
+def line(b: Bars, n: int) -> list[Floats]:
+    slope, intercept = talib.LINEARREG_SLOPE(b.close, n), talib.LINEARREG_INTERCEPT(b.close, n)
+    explained = talib.CORREL(np.arange(len(b.close), dtype=np.float64), b.close, n) ** 2
+    return [slope, intercept, explained, talib.LINEARREG(b.close, n)]
 
 
 def channel(b: Bars, n: int) -> list[Floats]:
