@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -88,6 +89,12 @@ def daily_of(path: Path) -> DailyTable:
     Raises:
         DailyFileError: the file cannot be used.
     """
+    return _daily(path, path.stat().st_mtime_ns if path.exists() else 0)
+
+
+@lru_cache(maxsize=1)
+def _daily(path: Path, _changed_ns: int) -> DailyTable:
+    """As the file was at that time: a start asks for it more than once."""
     from streams.dailyfile import read_daily  # noqa: PLC0415 (DuckDB, which a start without such a file need not load)
 
     days = read_daily(path)

@@ -129,6 +129,20 @@ def test_second_bars_build_the_minutes_that_no_minute_bar_closes(
     assert len(ticks) == len(set(ticks))
 
 
+def test_a_gap_is_measured_from_the_official_close_and_not_from_the_bar_of_the_auction(
+    data_file: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """NFLX reported after the close of 2025-01-21, at 869.68; the minute of the auction ends at 920.15."""
+    source, path = str(data_file("minute_2025_01.parquet")), tmp_path / "evening.parquet"
+    evening = "SELECT * FROM read_parquet($1) WHERE symbol = 'NFLX' AND ts >= 1737489600000 AND ts < 1737556320000"
+    duckdb.execute(f"COPY ({evening}) TO '{path}' (FORMAT parquet)", [source])
+    rule = "[[rule]]\nname = 'gap'\nwhere = 'gap() > 5 and session == \"regular\"'"
+    daily = {"daily": str(data_file("daily_close_volume_2024.parquet")), "rules": str(tmp_path / "rules.toml")}
+    _, (alert,), _ = run(path, config_of(tmp_path, NOWHERE, rules=rule, engine=daily))
+    (first,) = duckdb.execute(f"SELECT open FROM read_parquet('{path}') WHERE ts >= 1737556200000 LIMIT 1").fetchall()
+    assert alert.values["gap()"] == pytest.approx(100 * (first[0] / 869.68 - 1))
+
+
 def test_a_foreign_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "poem.csv"
     path.write_text("shall,i,compare\n1,2,3\n")
