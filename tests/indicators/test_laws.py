@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 PRE_MARKET_MS, NEW_YORK_OPEN_MS = 32_400_000, 52_200_000
 
-few = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 specs_by_key = pytest.mark.parametrize("spec", varied_specs(), ids=str)
 
 
