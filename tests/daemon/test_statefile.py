@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -10,15 +11,22 @@ from daemon import statefile
 if TYPE_CHECKING:
     from pathlib import Path
 
-ARRAYS = {"frame/count": np.arange(5), "symbols": np.array([b"AAPL", b"BRK.B"], "S16"), "x": np.array([np.nan, 0.1])}
+ARRAYS = {
+    "frame/count": np.arange(5),
+    "symbols": np.array([b"AAPL", b"BRK.B"], "S16"),
+    "x": np.array([np.nan, 0.1]),
+    "word": np.array("4.9"),
+    "none": np.zeros((0, 3)),
+    "turned": np.arange(6.0).reshape(2, 3).T,
+}
 
 
 def test_what_was_written_is_read_back_bit_for_bit(tmp_path: Path) -> None:
     statefile.write(tmp_path / "state", ARRAYS)
     back = statefile.read(tmp_path / "state")
     assert back is not None
-    assert {name: array.tobytes() for name, array in back.items()} == {
-        name: array.tobytes() for name, array in ARRAYS.items()
+    assert {name: (array.shape, array.tobytes()) for name, array in back.items()} == {
+        name: (array.shape, array.tobytes()) for name, array in ARRAYS.items()
     }
 
 
@@ -66,3 +74,12 @@ def test_the_newest_three_that_were_set_aside_are_kept(tmp_path: Path) -> None:
         "state.bad.1": "3",
         "state.bad.2": "2",
     }
+
+
+def test_objects_are_refused(tmp_path: Path) -> None:
+    directory = b'{"schema":2,"arrays":[["x","|O",[1],0]]}'
+    (tmp_path / "state").write_bytes(
+        b"technic state %d %d\n" % (len(directory), crc32(directory)) + directory + b"12345678"
+    )
+    with pytest.raises(statefile.StateRefusedError, match="plain numbers"):
+        statefile.read(tmp_path / "state")
