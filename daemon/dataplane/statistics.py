@@ -125,7 +125,9 @@ def _relative_range(values: Floats) -> Floats:
     before = np.full_like(close, np.nan)
     before[:, 1:] = _filled(close)[:, :-1]
     high, low = np.fmax(values[HIGH], before), np.fmin(values[LOW], before)
-    return np.where(np.isfinite(values[HIGH]), high - low, np.abs(close - before)) / before
+    ranges: Floats = np.where(np.isfinite(values[HIGH]), high - low, np.abs(close - before))
+    relative: Floats = ranges / before
+    return relative
 
 
 def _filled(close: Floats) -> Floats:
