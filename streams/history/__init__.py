@@ -1,0 +1,1 @@
+"""What is kept: bars, alerts, outcomes and questions, in files or in PostgreSQL."""

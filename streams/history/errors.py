@@ -1,0 +1,48 @@
+"""Errors of the history; each leaf says who acts.
+
+* `streams.errors.StreamError`
+
+  * `HistoryError`
+
+    * `HistoryUnavailableError`: **retry**. Disk full or read-only, server away, slow or out of connections.
+    * `HistoryRefusedError`: **skip**. The rows do not fit the table; asking again changes nothing.
+    * `HistoryForeignError`: **stop**. The schema is of a newer technic, or not technic's; a person decides.
+    * `HistoryDamagedError`: **stop**. A file cannot be read; a person moves it away.
+"""
+
+from __future__ import annotations
+
+from streams.errors import StreamError
+
+
+class HistoryError(StreamError):
+    """The history could not do what was asked.
+
+    Attributes:
+        where: the folder or file, or the server's address without its password.
+        what: what happened.
+        remedy: what to do.
+    """
+
+    def __init__(self, where: object, what: str, remedy: str) -> None:
+        super().__init__(str(where), what, remedy)
+        self.where, self.what, self.remedy = str(where), what, remedy
+
+    def __str__(self) -> str:
+        return f"history {self.where}: {self.what}; {self.remedy}"
+
+
+class HistoryUnavailableError(HistoryError):
+    """Disk or server does not do its work now. Retry: it heals when they do."""
+
+
+class HistoryRefusedError(HistoryError):
+    """The rows do not fit the table. Skip them: they never will."""
+
+
+class HistoryForeignError(HistoryError):
+    """The schema is newer than this technic, or another program's. Stop: a person decides."""
+
+
+class HistoryDamagedError(HistoryError):
+    """A file is not what was written. Stop: a person moves it away."""
