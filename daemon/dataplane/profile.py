@@ -1,0 +1,67 @@
+"""How a day's volume spreads over its minutes: what share of it has usually been traded by now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from streams.types import Floats, Longs, Symbols
+
+BUCKET_MINUTES: Final = 5
+BUCKETS: Final = 16 * 60 // BUCKET_MINUTES
+"""From 04:00 to 20:00 New York time."""
+
+LEAST_DAYS: Final = 3
+"""Days a symbol has to have traded before its own profile is believed."""
+
+
+class VolumeProfile(NamedTuple):
+    """Share of the day's volume that has been traded by the end of each five minutes.
+
+    Attributes:
+        symbols: ``S16[s]``, sorted.
+        share: ``float32[s, BUCKETS]``, from 0 to 1, never falling; NaN for a symbol of fewer than 3 days.
+        market: ``float32[BUCKETS]``, mean over the symbols: stands in for those; NaN where there is none.
+    """
+
+    symbols: Symbols
+    share: Floats
+    market: Floats
+
+    def by(self, minute: float) -> Floats:
+        """Usual share of the day's volume ``float64[s]`` by `minute`, minutes since 04:00, fractions allowed."""
+        at = min(max(minute / BUCKET_MINUTES, 0.0), float(BUCKETS))
+        known = np.where(np.isnan(self.share[:, :1]), self.market, self.share).astype(np.float64)
+        edges = np.concatenate([np.zeros((len(known), 1)), known], axis=1)
+        left = min(int(at), BUCKETS - 1)
+        shares: Floats = edges[:, left] + (at - left) * (edges[:, left + 1] - edges[:, left])
+        return shares
+
+
+def volume_profile(symbols: Symbols, index: Longs, day: Longs, minute: Longs, volume: Floats) -> VolumeProfile:
+    """From minute bars of earlier days; every day counts alike, however much was traded.
+
+    Args:
+        symbols: ``S16[s]``, sorted.
+        index: ``int64[n]``, position of each bar's symbol in `symbols`.
+        day: ``int64[n]``, its trading day.
+        minute: ``int64[n]``, minutes from 04:00 New York time to its start; bars outside 0 to 959 are left.
+        volume: ``float64[n]``.
+
+    Cost: O(days * (bars + symbols * BUCKETS)); memory for one day at a time.
+    """
+    inside = (minute >= 0) & (minute < BUCKETS * BUCKET_MINUTES)
+    cell = index * BUCKETS + minute // BUCKET_MINUTES
+    shares, days = np.zeros((len(symbols), BUCKETS)), np.zeros((len(symbols), 1))
+    for one in np.unique(day[inside]):
+        bars = inside & (day == one)
+        traded = np.bincount(cell[bars], volume[bars], shares.size).reshape(shares.shape).cumsum(axis=1)
+        total = traded[:, -1:]
+        shares += np.divide(traded, total, out=np.zeros_like(traded), where=total > 0)
+        days += total > 0
+    share = np.where(days >= LEAST_DAYS, shares / np.maximum(days, 1), np.nan)
+    own = share[~np.isnan(share[:, -1])]
+    market = own.mean(axis=0) if len(own) else np.full(BUCKETS, np.nan)
+    return VolumeProfile(symbols, share.astype(np.float32), market.astype(np.float32))
