@@ -1,0 +1,1 @@
+"""One ranked table over the whole market, now."""
