@@ -46,6 +46,12 @@ class FileTape:
         self.start_ms, self.end_ms = span[0] // MINUTE_MS * MINUTE_MS, span[1] + file.length_ms
         self._file, self._from_ms, self._to_ms = file, from_ms, to_ms
 
+    def earlier(self) -> Iterator[Minute]:
+        """The minutes of the file before the first one served, in order; none if it is served from its beginning."""
+        if self._from_ms is None:
+            return iter(())
+        return market_minutes(self._file.indexed(None, self._from_ms), len(self._file.symbols))
+
     def minutes(self) -> Iterator[Minute]:
         """All minutes in order, each read when it is asked for."""
         return market_minutes(self._file.indexed(self._from_ms, self._to_ms), len(self._file.symbols))

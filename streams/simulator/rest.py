@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import hmac
+import re
 from datetime import UTC, datetime
 from http import HTTPStatus
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from streams.simulator import aggregates
+from streams.simulator.aggregates import Market
+from streams.simulator.asked import Asked, RefusedError, unfolded
+from streams.simulator.days import Days
 from streams.simulator.hours import NEW_YORK, date_of, trading_day
+from streams.simulator.splits import Splits
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from streams.dailyfile import DailyBars
+    from streams.simulator.book import Book
+    from streams.simulator.tape import Minute
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"
 
 _MARKET = {"early": "extended-hours", "open": "open", "late": "extended-hours", "closed": "closed"}
+_UNKNOWN_KEY = {"status": "ERROR", "error": "Unknown API Key"}
 
 
 class Reply(NamedTuple):
@@ -29,27 +41,86 @@ class Reply(NamedTuple):
     body: bytes
 
 
+class Request(NamedTuple):
+    """An HTTP request.
+
+    Attributes:
+        target: path and query as they stand in it.
+        authorization: the header of that name.
+        host: the header of that name: where pages that follow are.
+    """
+
+    target: str
+    authorization: str | None = None
+    host: str | None = None
+
+
 NOT_FOUND: Final = Reply(HTTPStatus.NOT_FOUND, TEXT, b"404 page not found")
 
+_STOCKS = "/v2/aggs/grouped/locale/us/market/stocks"
 
-def answer(target: str, authorization: str | None, key: str, now_ms: int) -> Reply:
-    """Answer a GET.
+
+class Archive(NamedTuple):
+    """What REST knows beyond the bars that were sent.
+
+    Attributes:
+        earlier: minutes before the first one that is sent, in order.
+        official: daily bars that go before those built of minute bars, each known from the close of its day on.
+    """
+
+    earlier: Iterable[Minute] = ()
+    official: DailyBars | None = None
+
+
+class Rest:
+    """All endpoints over the bars of a book.
 
     Args:
-        target: path and query as they stand in the request.
-        authorization: the header of that name.
+        book: the minute bars, kept up by the market as it sends them.
         key: the key that is accepted. One that is given must be right; for convenience none need be given.
-        now_ms: market time.
+        archive: what is known beyond; read at once.
     """
-    url = urlsplit(target)
-    given = parse_qs(url.query).get("apiKey", [(authorization or "").removeprefix("Bearer ")])[0]
-    if given and not hmac.compare_digest(given.encode(), key.encode()):
-        return _json(HTTPStatus.UNAUTHORIZED, _UNKNOWN_KEY)
-    if url.path == "/v1/marketstatus/now":
-        return _json(HTTPStatus.OK, market_status(now_ms))
-    if url.path == "/v1/marketstatus/upcoming":
-        return _json(HTTPStatus.OK, [])
-    return NOT_FOUND
+
+    def __init__(self, book: Book, *, key: str, archive: Archive | None = None) -> None:
+        archive = archive or Archive()
+        for minute in archive.earlier:
+            if minute.minutes.bars.size:
+                book.add(minute.minutes)
+        self._key = key
+        self._market = Market(book, Days(book, archive.official), Splits())
+        self._ids = count(1)
+        routes: Mapping[str, Callable[..., object]] = {
+            "/v1/marketstatus/now": lambda asked: market_status(asked.now_ms),
+            "/v1/marketstatus/upcoming": lambda _asked: [],
+            f"{_STOCKS}/([^/]+)": self._of_market(aggregates.grouped),
+            "/v2/aggs/ticker/([^/]+)/prev": self._of_market(aggregates.previous),
+            "/v2/aggs/ticker/([^/]+)/range/([^/]+)/([^/]+)/([^/]+)/([^/]+)": self._of_market(aggregates.ranged),
+            "/v1/open-close/([^/]+)/([^/]+)": self._of_market(aggregates.open_close),
+        }
+        self._routes = [(re.compile(pattern), answer) for pattern, answer in routes.items()]
+
+    def answer(self, request: Request, now_ms: int) -> Reply:
+        """Answer a GET at market time `now_ms`."""
+        request_id = f"{next(self._ids):032x}"
+        try:
+            return self._answer(request, now_ms, request_id)
+        except RefusedError as refused:
+            return _json(refused.status, {"request_id": request_id} | dict(refused.document))
+
+    def _answer(self, request: Request, now_ms: int, request_id: str) -> Reply:
+        url = urlsplit(request.target)
+        query = unfolded(url.query)
+        given = query.get("apiKey", (request.authorization or "").removeprefix("Bearer "))
+        if given and not hmac.compare_digest(given.encode(), self._key.encode()):
+            raise RefusedError(HTTPStatus.UNAUTHORIZED, _UNKNOWN_KEY)
+        asked = Asked(url.path, query, f"http://{request.host or 'localhost'}", now_ms, request_id)
+        for pattern, answer in self._routes:
+            if match := pattern.fullmatch(url.path):
+                return _json(HTTPStatus.OK, answer(asked, *map(unquote, match.groups())))
+        return NOT_FOUND
+
+    def _of_market(self, endpoint: Callable[..., object]) -> Callable[..., object]:
+        return lambda asked, *parts: endpoint(self._market, asked, *parts)
 
 
 def market_status(now_ms: int) -> Mapping[str, Any]:
@@ -72,9 +143,6 @@ def server_time(now_ms: int) -> str:
     seconds, ms = divmod(now_ms, 1000)
     local = datetime.fromtimestamp(seconds, UTC).astimezone(NEW_YORK)
     return local.replace(microsecond=ms * 1000).isoformat(timespec="milliseconds")
-
-
-_UNKNOWN_KEY = {"status": "ERROR", "request_id": "simulated", "error": "Unknown API Key"}
 
 
 def _json(status: HTTPStatus, document: object) -> Reply:

@@ -9,12 +9,14 @@ from websockets.asyncio.server import serve
 from websockets.datastructures import Headers
 from websockets.http11 import Response
 
-from streams.simulator import rest, wire
+from streams.simulator import wire
+from streams.simulator.book import Book
 from streams.simulator.errors import PortTakenError
 from streams.simulator.exchange import ENTITLED, Session
 from streams.simulator.irregular import irregular
 from streams.simulator.markettime import MarketTime
 from streams.simulator.peer import Limits, Peer
+from streams.simulator.rest import Request, Rest
 from streams.simulator.tape import emissions
 
 if TYPE_CHECKING:
@@ -22,9 +24,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from websockets.asyncio.server import Server, ServerConnection
-    from websockets.http11 import Request
+    from websockets.http11 import Request as Upgrade
 
     from streams.simulator.irregular import Irregularity
+    from streams.simulator.rest import Archive
     from streams.simulator.tape import Emission, Minute
     from streams.types import Clock
 
@@ -74,6 +77,7 @@ class Simulator:
         decimals: False leaves out ``dv`` and ``dav``, as feeds did before February 2026.
         irregularity: bars that come late or are sent again; None for a tidy feed.
         limits: what clients are granted.
+        archive: what REST knows beyond the bars that were sent.
 
     Attributes:
         bars: second and minute bars that were due so far, whether or not anybody asked for them.
@@ -98,6 +102,7 @@ class Simulator:
         decimals: bool = True,
         irregularity: Irregularity | None = None,
         limits: Limits | None = None,
+        archive: Archive | None = None,
     ) -> None:
         if not 1 <= frame_events <= wire.MOST_EVENTS:
             raise ValueError(f"a frame holds 1 to {wire.MOST_EVENTS} events, not {frame_events}")
@@ -108,6 +113,8 @@ class Simulator:
         self._on_end, self._frame_events, self._decimals = on_end, frame_events, decimals
         self._irregularity = irregularity
         self._limits = limits or Limits()
+        self._book = Book()
+        self._rest = Rest(self._book, key=key, archive=archive)
         self._time = MarketTime(source.start_ms, source.end_ms, speed)
         self._peers: set[Peer] = set()
         self._audience = asyncio.Event()
@@ -192,6 +199,8 @@ class Simulator:
     async def _deliver(self, emission: Emission) -> None:
         """Send bars to all who asked for them; each is encoded once."""
         self.bars += emission.prints.bars.size
+        if emission.prefix == "AM":
+            self._book.add(emission.prints)
         objects: Sequence[bytes] = ()
         shared: Sequence[bytes] = ()
         for peer in tuple(self._peers):
@@ -226,12 +235,14 @@ class Simulator:
         else:
             self._audience.clear()
 
-    def _answer(self, _socket: ServerConnection, request: Request) -> Response | None:
+    def _answer(self, _socket: ServerConnection, request: Upgrade) -> Response | None:
         """REST, unless the request is for the feed."""
         if request.path.partition("?")[0] == FEED_PATH:
             return None
-        reply = rest.answer(request.path, request.headers.get("Authorization"), self._key, self.now_ms())
-        headers = Headers(
+        headers = request.headers
+        asked = Request(request.path, headers.get("Authorization"), headers.get("Host"))
+        reply = self._rest.answer(asked, self.now_ms())
+        answered = Headers(
             {"Content-Type": reply.content_type, "Content-Length": str(len(reply.body)), "Connection": "close"}
         )
-        return Response(reply.status, reply.status.phrase, headers, reply.body)
+        return Response(reply.status, reply.status.phrase, answered, reply.body)

@@ -107,3 +107,13 @@ def test_minutes_built_of_real_seconds_are_those_of_the_real_minute_file(data_fi
                 equal += built[key][:4] == batch.values[:4, k].tolist()
     assert compared > 6_000
     assert equal / compared > 0.95
+
+
+def test_the_days_before_the_first_one_served_are_read_apart(tmp_path: Path) -> None:
+    later = date(2025, 3, 11)
+    file = tmp_path / "bars.csv"
+    file.write_text("\n".join([HEADER, row("A", 9, 30, 10, 100), row("A", 9, 30, 20, 50, day=later)]) + "\n")
+    served = FileTape(open_bars(file, 60_000), from_ms=at(later, time()))
+    assert [minute.start_ms for minute in served.earlier()] == [at(DAY, time(9, 30))]
+    assert [minute.start_ms for minute in served.minutes()] == [at(later, time(9, 30))]
+    assert not list(FileTape(open_bars(file, 60_000)).earlier())

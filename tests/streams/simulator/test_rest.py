@@ -7,9 +7,14 @@ import msgspec
 import pytest
 
 from streams.simulator import rest
+from streams.simulator.book import Book
 from streams.simulator.hours import at
 
 OPEN_MS = at(date(2025, 3, 10), time(9, 30))
+
+
+def answer(target: str, authorization: str | None = None, key: str = "k") -> rest.Reply:
+    return rest.Rest(Book(), key=key).answer(rest.Request(target, authorization), OPEN_MS)
 
 
 def test_market_status_tells_market_time_to_the_millisecond_in_new_york() -> None:
@@ -48,8 +53,8 @@ def test_winter_time_has_its_own_offset() -> None:
     ],
 )
 def test_a_key_that_is_given_must_be_right(target: str, authorization: str | None, status: HTTPStatus) -> None:
-    assert rest.answer(target, authorization, "secret", OPEN_MS).status == status
+    assert answer(target, authorization, key="secret").status == status
 
 
 def test_upcoming_is_a_bare_array() -> None:
-    assert msgspec.json.decode(rest.answer("/v1/marketstatus/upcoming", None, "k", OPEN_MS).body) == []
+    assert msgspec.json.decode(answer("/v1/marketstatus/upcoming").body) == []
