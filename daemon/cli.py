@@ -161,6 +161,7 @@ def simulate(
     start: Annotated[
         time | None, typer.Option(parser=_start, metavar="HH:MM", help="When a synthetic market begins, New York.")
     ] = None,
+    daily: Annotated[Path | None, typer.Option(metavar="FILE", help="Official daily bars for REST.")] = None,
     on_end: Annotated[OnEnd, typer.Option(help="After the last bar: stay silent, or close and exit.")] = OnEnd.silence,
     duration: Duration = None,
     as_json: Json = False,
@@ -178,7 +179,10 @@ def simulate(
     from daemon.commands import simulate as command  # noqa: PLC0415 (numba's cache has its place only now)
 
     choice = command.Choice(bars, bar.ms, synthetic or 0, seed, day, days, start)
-    command.simulate(choice, speed=speed, port=port, key=key, on_end=on_end.value, duration_s=duration, as_json=as_json)
+    files = command.Files(daily)
+    command.simulate(
+        choice, files, speed=speed, port=port, key=key, on_end=on_end.value, duration_s=duration, as_json=as_json
+    )
 
 
 @app.command()

@@ -50,6 +50,7 @@ BY_ERROR = {
     "daemon.web.server.WebAddressError": Exit.UNAVAILABLE,
     "indicators.errors.UnknownIndicatorError": Exit.USAGE,
     "streams.barfile.BarFileError": Exit.DATA,
+    "streams.dailyfile.DailyFileError": Exit.DATA,
     "streams.errors.AuthRejected": Exit.CONFIG,
     "streams.errors.CertificateRejected": Exit.CONFIG,
     "streams.outbox.OutboxCorruptError": Exit.DATA,

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from daemon.clock import SystemClock
 from daemon.commands.until import run_until_stopped
 from streams.barfile import open_bars
+from streams.dailyfile import read_daily
 from streams.simulator.filetape import FileTape
 from streams.simulator.hours import NEW_YORK
 from streams.simulator.market import SyntheticMarket
+from streams.simulator.rest import Archive
 from streams.simulator.server import FEED_PATH, Simulator
 
 if TYPE_CHECKING:
@@ -63,8 +65,28 @@ class Choice(NamedTuple):
         return int(midnight.timestamp() * 1000)
 
 
+class Files(NamedTuple):
+    """What REST knows beyond the bars.
+
+    Attributes:
+        daily: official daily bars, None for those built of minute bars alone.
+    """
+
+    daily: Path | None = None
+
+    def archive(self, source: FileTape | SyntheticMarket) -> Archive:
+        """These files, and the bars of the days before those that are served.
+
+        Raises:
+            DailyFileError: the file of daily bars is unreadable or foreign.
+        """
+        earlier = source.earlier() if isinstance(source, FileTape) else ()
+        return Archive(earlier, read_daily(self.daily) if self.daily else None)
+
+
 def simulate(
     choice: Choice,
+    files: Files,
     *,
     speed: float,
     port: int,
@@ -74,7 +96,16 @@ def simulate(
     as_json: bool,
 ) -> None:
     """An exchange on loopback; says where it is on stdout, and runs until stopped or closed."""
-    simulator = Simulator(choice.source(), clock=SystemClock(), port=port, key=key, speed=speed, on_end=on_end)
+    source = choice.source()
+    simulator = Simulator(
+        source,
+        clock=SystemClock(),
+        port=port,
+        key=key,
+        speed=speed,
+        on_end=on_end,
+        archive=files.archive(source),
+    )
 
     async def serve() -> None:
         async with simulator:

@@ -154,6 +154,14 @@ def test_an_absent_or_foreign_bars_file_is_65_and_named(tmp_path: Path, text: st
         assert len(ended.stderr.splitlines()) == 1
 
 
+def test_an_absent_daily_file_is_65_and_named(tmp_path: Path) -> None:
+    path = tmp_path / "daily.csv"
+    ended = technic("simulate", "--synthetic", "3", "--daily", path, folder=tmp_path)
+    assert ended.returncode == 65
+    assert str(path) in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
 def test_a_run_without_a_key_is_78_before_anything_is_opened(tmp_path: Path) -> None:
     ended = technic("run", folder=tmp_path)
     assert ended.returncode == 78
