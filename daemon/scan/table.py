@@ -132,7 +132,13 @@ def table(
     return Table(
         statistics.symbols[order],
         tuple(sectors[k] for k in order),
-        *(column[order] for column in (quotes.price, quotes.volume, change, gap, relative_volume, position, activity)),
+        quotes.price[order],
+        quotes.volume[order],
+        change[order],
+        gap[order],
+        relative_volume[order],
+        position[order],
+        activity[order],
         pct_rank(change, _groups(sectors))[order],
         judgement.score[order],
         tuple(judgement.rules[k] for k in order),
@@ -174,7 +180,8 @@ class _Reasons(NamedTuple):
 def _order(by: Floats, then: Floats, shown: Floats) -> Longs:
     """Rows, highest first, unknown last; equals by `then`, and then as they stand."""
     order = np.lexsort((-np.nan_to_num(then, nan=-np.inf), -np.nan_to_num(by, nan=-np.inf)))
-    return order[shown[order]]
+    chosen: Longs = order[shown[order]]
+    return chosen
 
 
 def _known(values: Floats) -> Floats:
