@@ -6,6 +6,7 @@ close of the day in grouped and previous bars. ``results`` is absent when there 
 
 from __future__ import annotations
 
+import math
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -88,7 +89,7 @@ def ranged(market: Market, asked: Asked, symbol: str, times: str, span: str, fro
     starts, values = _base(market, asked, symbol.encode(), window, from_ms, to_ms)
     part = _part(starts, limit, descending=asked.query.get("sort") == "desc")
     found, bars = fold(starts[part], values[:, part])
-    results = table(("t", *KEYS), found.tolist(), bars)
+    results = [row | {"t": t} for row, t in zip(table(KEYS, bars), found.tolist(), strict=True)]
     document = _envelope(asked, part.stop - part.start, results, symbol)
     if asked.query.get("sort") == "desc":
         results.reverse()
@@ -103,17 +104,19 @@ def ranged(market: Market, asked: Asked, symbol: str, times: str, span: str, fro
 
 def rows(bars: DayBars, t: int) -> list[dict[str, Any]]:
     """Daily bars of one moment as objects with their ticker."""
-    found = table(("t", *KEYS[:6]), [t] * bars.day.size, bars.values)
-    return [{"T": symbol} | row for symbol, row in zip(bars.symbol.astype("U16").tolist(), found, strict=True)]
+    found = table(KEYS[:6], bars.values)
+    return [
+        {"T": symbol} | row | {"t": t} for symbol, row in zip(bars.symbol.astype("U16").tolist(), found, strict=True)
+    ]
 
 
-def table(keys: tuple[str, ...], first: list[Any], values: Floats) -> list[dict[str, Any]]:
-    """Columns as objects; a number that is not known is left out."""
+def table(keys: tuple[str, ...], values: Floats) -> list[dict[str, Any]]:
+    """Columns as objects; a number that is not known is left out, ``n`` is whole."""
     columns = [column.tolist() for column in values]
-    if len(columns) == len(KEYS):
-        columns[-1] = [int(trades) if trades == trades else trades for trades in columns[-1]]  # noqa: PLR0124 - NaN
-    lines = zip(first, *columns, strict=True)
-    return [{key: value for key, value in zip(keys, line, strict=True) if value == value} for line in lines]  # noqa: PLR0124
+    if keys[-1] == "n":
+        columns[-1] = [trades if math.isnan(trades) else int(trades) for trades in columns[-1]]
+    lines = zip(*columns, strict=True)
+    return [{key: value for key, value in zip(keys, line, strict=True) if value == value} for line in lines]  # noqa: PLR0124 - NaN is not
 
 
 def _envelope(asked: Asked, base: int, results: list[dict[str, Any]], symbol: str | None = None) -> dict[str, Any]:

@@ -47,13 +47,14 @@ class Days:
         self._book = book
         none = DailyBars(np.zeros(0, SYMBOL), np.zeros(0, np.int64), np.zeros((5, 0)), 0)
         self._official = official or none
+        self._names = np.unique(self._official.symbol)
         self._by_day = np.argsort(self._official.day, kind="stable")
         self._sorted_days = self._official.day[self._by_day]
 
     @property
     def symbols(self) -> Symbols:
         """``S16[N]``, all that have a bar of any kind, sorted; also those whose bars are still to come."""
-        return np.unique(np.concatenate((self._book.symbols, self._official.symbol)))
+        return np.unique(np.concatenate((self._book.symbols, self._names)))
 
     def of_day(self, day: int, now_ms: int) -> DayBars:
         """The bars of one day in order of symbol, that of today as it stands."""

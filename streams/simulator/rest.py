@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from streams.simulator import aggregates
+from streams.simulator import aggregates, snapshots
 from streams.simulator.aggregates import Market
 from streams.simulator.asked import Asked, RefusedError, unfolded
 from streams.simulator.days import Days
@@ -58,6 +58,7 @@ class Request(NamedTuple):
 NOT_FOUND: Final = Reply(HTTPStatus.NOT_FOUND, TEXT, b"404 page not found")
 
 _STOCKS = "/v2/aggs/grouped/locale/us/market/stocks"
+_SNAPSHOT = "/v2/snapshot/locale/us/markets/stocks"
 
 
 class Archive(NamedTuple):
@@ -96,6 +97,9 @@ class Rest:
             "/v2/aggs/ticker/([^/]+)/prev": self._of_market(aggregates.previous),
             "/v2/aggs/ticker/([^/]+)/range/([^/]+)/([^/]+)/([^/]+)/([^/]+)": self._of_market(aggregates.ranged),
             "/v1/open-close/([^/]+)/([^/]+)": self._of_market(aggregates.open_close),
+            f"{_SNAPSHOT}/tickers": self._of_market(snapshots.market),
+            f"{_SNAPSHOT}/tickers/([^/]+)": self._of_market(snapshots.single),
+            f"{_SNAPSHOT}/(gainers|losers)": self._of_market(snapshots.movers),
         }
         self._routes = [(re.compile(pattern), answer) for pattern, answer in routes.items()]
 

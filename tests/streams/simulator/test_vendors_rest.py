@@ -119,3 +119,26 @@ async def test_errors_reach_the_vendors_client() -> None:
             await ask(simulator, lambda c: c.get_daily_open_close_agg("NONE", MONDAY))
         with pytest.raises(BadResponse, match="404 page not found"):
             await ask(simulator, lambda c: c.get_last_trade("A"))
+
+
+async def test_get_snapshot_all_reads_the_market() -> None:
+    async with exchange() as simulator:
+        rows = await ask(simulator, lambda c: c.get_snapshot_all("stocks"))
+        (only,) = await ask(simulator, lambda c: c.get_snapshot_all("stocks", tickers=["B"]))
+    assert [row.ticker for row in rows] == ["A", "B"]
+    a = rows[0]
+    assert (a.day.open, a.day.close, a.day.volume, a.prev_day.close) == (14, 16, 240, 11.5)
+    assert (a.min.timestamp, a.min.accumulated_volume, a.min.close) == (ms("09:31", TUESDAY), 240, 16)
+    assert (a.todays_change, a.updated) == (4.5, ms("09:32", TUESDAY) * 1_000_000)
+    assert only.ticker == "B"
+
+
+async def test_get_snapshot_ticker_reads_one_symbol() -> None:
+    async with exchange(played=False) as simulator:
+        row = await ask(simulator, lambda c: c.get_snapshot_ticker("stocks", "A"))
+    assert (row.ticker, row.day.close, row.prev_day.close) == ("A", 0, 11.5)
+
+
+async def test_get_snapshot_direction_reads_the_movers() -> None:
+    async with exchange() as simulator:
+        assert await ask(simulator, lambda c: c.get_snapshot_direction("stocks", "gainers")) == []
