@@ -6,6 +6,7 @@
 
     * `HistoryUnavailableError`: **retry**. Disk full or read-only, server away, slow or out of connections.
     * `HistoryRefusedError`: **skip**. The rows do not fit the table; asking again changes nothing.
+    * `HistoryDeniedError`: **stop**. The server refuses user, password or database; a person mends the URL.
     * `HistoryForeignError`: **stop**. The schema is of a newer technic, or not technic's; a person decides.
     * `HistoryDamagedError`: **stop**. A file cannot be read; a person moves it away.
 """
@@ -38,6 +39,10 @@ class HistoryUnavailableError(HistoryError):
 
 class HistoryRefusedError(HistoryError):
     """The rows do not fit the table. Skip them: they never will."""
+
+
+class HistoryDeniedError(HistoryError):
+    """The server refuses user, password or database. Stop: a person mends the URL or the server."""
 
 
 class HistoryForeignError(HistoryError):

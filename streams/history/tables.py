@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
 
 from streams.history.schema import TEXT, Keyed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def insert(name: str, columns: Sequence[str], key: Sequence[str], source: str, *, replaces: bool) -> str:
+    """SQL that inserts from ``VALUES (...)`` or ``SELECT ...``; a row with a known key replaces or is left out."""
+    others = [column for column in columns if column not in key]
+    known = f"UPDATE SET {', '.join(f'{column} = excluded.{column}' for column in others)}"
+    return (
+        f"INSERT INTO {name} ({', '.join(columns)}) {source}"
+        f" ON CONFLICT ({', '.join(key)}) DO {known if replaces else 'NOTHING'}"
+    )
 
 
 class Table(NamedTuple):
@@ -33,12 +46,7 @@ class Table(NamedTuple):
 
     def insert(self, source: str) -> str:
         """SQL that inserts from ``VALUES (...)`` or ``SELECT ...``, by the rule of `replaces`."""
-        others = [name for name in self.schema.names if name not in self.key]
-        known = f"UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in others)}"
-        return (
-            f"INSERT INTO {self.name} ({self.columns}) {source}"
-            f" ON CONFLICT ({', '.join(self.key)}) DO {known if self.replaces else 'NOTHING'}"
-        )
+        return insert(self.name, self.schema.names, self.key, source, replaces=self.replaces)
 
 
 def _table(name: str, key: str, types: dict[str, pa.DataType], time: str = "", *, replaces: bool) -> Table:
