@@ -40,6 +40,7 @@ class Connection:
         self._url, self._read_only, self._deadline_s = url, read_only, deadline_s
         self._patience = Patience()
         self._open: Any = None
+        self._closed = False
 
     def run(self, work: Callable[[Any], _Result]) -> _Result:
         """What `work` makes of a cursor, committed; all or nothing.
@@ -57,7 +58,8 @@ class Connection:
         return result
 
     def close(self) -> None:
-        """Close it; one that hangs is left to the system."""
+        """Close it; one that hangs closes itself when it hangs no more."""
+        self._closed = True
         with suppress(OverdueError):
             self._patience.call(self._drop, _CLOSE_S)
 
@@ -70,6 +72,9 @@ class Connection:
         except BaseException:
             self._roll_back()
             raise
+        finally:
+            if self._closed:
+                self._drop()
         return result
 
     def _connect(self) -> Any:

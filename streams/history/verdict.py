@@ -51,9 +51,8 @@ def judged(where: str, error: Exception, hidden: Secret) -> HistoryError:
 def spoken(text: str, hidden: Secret) -> str:
     """The server's words on one line, without the URL and its password."""
     url = hidden.reveal()
-    found = _password(url)
-    for secret in (url, found, unquote(found)):
-        text = text.replace(secret, HIDDEN) if secret else text
+    for secret in (url, *_passwords(url)):
+        text = text.replace(secret, HIDDEN)
     text = re.sub(r"^[A-Z_ ]+: \[libpq\] |\. SQLSTATE: \w+$", "", " ".join(text.split()))
     return text[:_LONGEST]
 
@@ -68,7 +67,8 @@ def shown(url: Secret) -> str:
     return f"postgresql://{host}{f':{port}' if port else ''}{parts.path}"
 
 
-def _password(url: str) -> str:
-    """As it stands in the URL; the URL may be one that cannot be parsed."""
+def _passwords(url: str) -> list[str]:
+    """As they stand in the URL and as they are meant; the URL may be one that cannot be parsed."""
     login = url.partition("://")[2].rpartition("@")[0]
-    return login.partition(":")[2]
+    found = [login.partition(":")[2], *re.findall(r"[?&]password=([^&]*)", url)]
+    return [secret for written in found if written for secret in (written, unquote(written))]
