@@ -32,7 +32,7 @@ from indicators.ring import (
 from indicators.spec import Indicator, Parameter, Spec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from indicators.jit import Step
     from indicators.types import Flags, Floats, Longs
@@ -141,14 +141,14 @@ class Timeframes:
             frame.peek(*_arguments(rows, base.peeked[first : first + 10, rows]))
 
     def close(self, now_ms: int, session_ms: int | None = None) -> None:
-        """Close all longer bars that ended by `now_ms`, and those of other sessions than that of `session_ms`."""
+        """Close all longer bars that ended by `now_ms`, and those before it of other sessions than `session_ms`."""
         self.closed_ms = max(self.closed_ms, now_ms)
         self._session_ms = _ANY if session_ms is None else session_ms
         for minutes, frame in self._longer():
             built = self._built(minutes)
             over = built[_AT] + minutes * MINUTE_MS <= self.closed_ms
             if self._session_ms != _ANY:
-                over |= built[_IN] != self._session_ms
+                over |= (built[_IN] != self._session_ms) & (built[_AT] < self.closed_ms)
             self._close_bars(minutes, np.flatnonzero(over & (built[_AT] > frame.last_start)))
 
     def revise(
@@ -165,9 +165,18 @@ class Timeframes:
         return known
 
     def correct(
-        self, rows: Longs, start_ms: Longs, bars: Floats, session: Longs, outside: Floats | None = None
+        self,
+        rows: Longs,
+        start_ms: Longs,
+        bars: Floats,
+        session: Longs,
+        outside: Floats | None = None,
+        level_at: Callable[[Longs], Floats] | None = None,
     ) -> tuple[Flags, Closed, Iterator[Closed]]:
         """As `revise`, minute by minute: rows have gone back, and go on as the steps are asked for.
+
+        Args: as for `revise`; `level_at` gives the market's level when minutes of these starts had closed, NaN where
+            that is not known: it is looked up anew, for the bar before may be another one now.
 
         Returns:
             ``bool[n]`` as `revise`; the minutes that were taken off; and those that are taken again, right, of one
@@ -179,12 +188,15 @@ class Timeframes:
         given = Closed(rows, start_ms, bars, session, beside).take(known)
         found, taken = base.rewind(given.rows, given.start_ms)
         known[known] = found
-        return known, taken, self._again(merged(taken, given.take(found)))
+        return known, taken, self._again(merged(taken, given.take(found)), level_at)
 
-    def _again(self, closed: Closed) -> Iterator[Closed]:
+    def _again(self, closed: Closed, level_at: Callable[[Longs], Floats] | None) -> Iterator[Closed]:
         """Take minutes anew; the first of a row opens the longer bars that were closed since."""
         for start in np.unique(closed.start_ms):
             now = closed.take(closed.start_ms == start)
+            if level_at:
+                level = level_at(self.frames[1].last_start[now.rows])
+                np.copyto(now.outside[MARKET], level, where=~np.isnan(level))
             self.update(*now)
             yield now
         self.close(self.closed_ms, None if self._session_ms == _ANY else self._session_ms)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from daemon.engine.ownday import OwnDay
 from daemon.engine.sessions import DAY_MS, Phase
 from indicators import Frame
 from indicators.ring import CLOSE, HIGH, LOW, OPEN, VOLUME
@@ -84,7 +85,7 @@ class Days:
         self.frame = Frame(specs)
         self._day = np.zeros(0, np.int64)  # of the newest bar
         self.previous = np.zeros(0)
-        self._own = np.zeros((5, 0))  # today's regular session so far
+        self._own = OwnDay()
         self.reserve(self.frame.capacity)
 
     def reserve(self, capacity: int) -> None:
@@ -93,7 +94,7 @@ class Days:
         more = max(self.frame.capacity - len(self._day), 0)
         self._day = np.pad(self._day, (0, more))
         self.previous = np.pad(self.previous, (0, more), constant_values=np.nan)
-        self._own = np.pad(self._own, ((0, 0), (0, more)), constant_values=np.nan)
+        self._own.reserve(self.frame.capacity)
 
     def begin(self, rows: Longs, symbols: Symbols, day: int) -> Longs:
         """A bar of `day` comes for each of `rows`: where it is the first of its day, the days before are over.
@@ -111,65 +112,57 @@ class Days:
             return rows[:0]
         rows, symbols = rows[new], symbols[new]
         official = self._table.closes_before(symbols, day)
-        self.previous[rows] = np.where(np.isnan(official), self._own[CLOSE, rows], official)
-        self._feed(rows, symbols, day)
-        self._own[:, rows] = np.nan
+        own = self._own.over(rows)
+        self.previous[rows] = np.where(np.isnan(official), own[CLOSE], official)
+        self._feed(rows, symbols, day, own)
         self._day[rows] = day
         return rows
 
     def take(self, rows: Longs, start_ms: int, bars: Floats, at: Moment) -> None:
-        """Closed minute bars of one start for `rows`, ``float64[>=5, n]``, and what the calendar says of it."""
-        own = self._own
-        if at.phase == Phase.REGULAR:
-            first = np.isnan(own[CLOSE, rows])
-            own[OPEN, rows] = np.where(first, bars[OPEN], own[OPEN, rows])
-            own[HIGH, rows] = np.fmax(own[HIGH, rows], bars[HIGH])
-            own[LOW, rows] = np.fmin(own[LOW, rows], bars[LOW])
-            own[CLOSE, rows] = bars[CLOSE]
-            own[VOLUME, rows] = np.where(first, 0.0, own[VOLUME, rows]) + bars[VOLUME]
-        elif start_ms == at.close_ms:
-            own[CLOSE, rows] = bars[OPEN]
+        """Minute bars of one start for `rows`, and what the calendar says of it. O(1) a bar.
 
-    def correct(self, rows: Longs, start_ms: int, now: Floats, before: Floats, at: Moment) -> None:
-        """Minutes of today come again: as they are ``now`` and as they were ``before`` (NaN where they were not).
-
-        Extremes that were too wide stay so until the official day takes their place.
+        Args:
+            rows: ``int64[n]``, none twice. Nothing is done for those whose day is another, or that have had a bar
+                16 minutes later.
+            start_ms: of all bars. They may come late, and again: the last version holds.
+            bars: ``float64[>=5, n]``.
+            at: that moment.
         """
         today = self._day[rows] == at.day
-        rows, now, before = rows[today], now[:, today], before[:, today]
-        own = self._own
+        if not today.all():
+            rows, bars = rows[today], bars[:, today]
         if at.phase == Phase.REGULAR:
-            own[HIGH, rows] = np.fmax(own[HIGH, rows], now[HIGH])
-            own[LOW, rows] = np.fmin(own[LOW, rows], now[LOW])
-            own[VOLUME, rows] = np.nan_to_num(own[VOLUME, rows]) + now[VOLUME] - np.nan_to_num(before[VOLUME])
-            last = np.isnan(own[CLOSE, rows]) | (own[CLOSE, rows] == before[CLOSE])
-            own[CLOSE, rows] = np.where(last, now[CLOSE], own[CLOSE, rows])
+            self._own.put(rows, start_ms, bars)
         elif start_ms == at.close_ms:
-            own[CLOSE, rows] = now[OPEN]
+            self._own.close_at(rows, bars[OPEN])
 
     def zero(self, row: int) -> None:
         """Forget a row."""
         self.frame.zero(row)
         self._day[row] = 0
         self.previous[row] = np.nan
-        self._own[:, row] = np.nan
+        self._own.zero(row)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """The whole state as plain arrays: the frame's under ``frame/``, and ``day``, ``previous``, ``own``."""
+        """The whole state as plain arrays: the frame's under ``frame/``, and ``day``, ``previous``, and `OwnDay`'s."""
         frame = {f"frame/{name}": array for name, array in self.frame.to_arrays().items()}
-        return {**frame, "day": self._day, "previous": self.previous, "own": self._own}
+        return {**frame, "day": self._day, "previous": self.previous, **self._own.to_arrays()}
 
     def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> tuple[str, ...]:
-        """Go on where `to_arrays` left off; copies. Returns the keys of indicators that warm up."""
+        """Go on where `to_arrays` left off; copies. Returns the keys of indicators that warm up.
+
+        Raises:
+            Exception: arrays are missing or do not fit; another one has to be made.
+        """
         frame = {name.removeprefix("frame/"): array for name, array in arrays.items() if name.startswith("frame/")}
         fresh = self.frame.load_arrays(frame)
         self._day = arrays["day"].astype(np.int64)
         self.previous = arrays["previous"].astype(np.float64)
-        self._own = arrays["own"].astype(np.float64)
+        self._own.load_arrays(arrays)
         self.reserve(len(self._day))
         return fresh
 
-    def _feed(self, rows: Longs, symbols: Symbols, day: int) -> None:
+    def _feed(self, rows: Longs, symbols: Symbols, day: int, own: Floats) -> None:
         """Close the daily bars that have not been closed yet, oldest first, official ones before our own."""
         if not self.frame.specs:
             return
@@ -179,9 +172,8 @@ class Days:
         while len(left := np.flatnonzero(first < end)):
             self._close(rows[left], self._table.day[first[left]], self._table.values[:, first[left]])
             first[left] += 1
-        known = ~np.isnan(self._own[CLOSE, rows]) & (self._day[rows] * DAY_MS > self.frame.last_start[rows])
-        own = rows[known]
-        self._close(own, self._day[own], self._own[:, own])
+        known = ~np.isnan(own[CLOSE]) & (self._day[rows] * DAY_MS > self.frame.last_start[rows])
+        self._close(rows[known], self._day[rows[known]], own[:, known])
 
     def _close(self, rows: Longs, day: Longs, values: Floats) -> None:
         """One daily bar for each row; where only its close is known, that is all its prices."""

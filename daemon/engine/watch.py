@@ -177,7 +177,7 @@ class Watch:
         What the market as a whole was taken for, and what was said, stays. Cost: O(bars since) a row.
         """
         count = self.minutes.count[now.rows]
-        known, taken, steps = self._timeframes.correct(*now.columns())
+        known, taken, steps = self._timeframes.correct(*now.columns(), self._before(now), self.market.level_at)
         rows = now.rows[known]
         self.evaluator.rewind(rows, count[known] - self.minutes.count[rows])
         features, scores = np.zeros((self.capacity, len(self.plan.features))), np.full(self.capacity, np.nan)
@@ -191,7 +191,7 @@ class Watch:
         before = np.full((6, self.capacity), np.nan)
         before[:, taken.rows[same]] = taken.bars[:, same]
         right, wrong = now.bars[:, known], before[:, rows]
-        self._days.correct(rows, now.start_ms, right, wrong, now.at)
+        self._days.take(rows, now.start_ms, right, now.at)
         self.evaluator.renew(rows)
         changed = int((right[:5] != wrong[:5]).any(axis=0).sum())
         return Correction(known, changed, rows, features[rows], scores[rows])
@@ -259,6 +259,13 @@ class Watch:
     def _outside(self, rows: Longs) -> Floats:
         """What indicators see beside the bar: the official close of the day before, and the market's level."""
         return np.stack([self._days.previous[rows], self.market.level_at(self.minutes.last_start[rows])])
+
+    def _before(self, now: Step) -> Floats:
+        """What is known of the day before bars of today, which may not have been there; the market's level is not."""
+        outside = np.full((2, len(now.rows)), np.nan)
+        if now.at.phase != Phase.CLOSED:
+            outside[0] = self._days.previous[now.rows]
+        return outside
 
     def _score(self, now: Step) -> tuple[Floats, Floats]:
         features = self.evaluator.features(now.rows, now.context, when=now.when)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from daemon.engine.days import DailyTable, Days
+from daemon.engine.errors import StateError
 from daemon.engine.sessions import DAY_MS, Moment, Phase
 from indicators import CATALOGUE
 
@@ -123,3 +124,32 @@ def test_days_missed_while_nothing_ran_come_from_the_file() -> None:
     made.begin(ROWS[:1], SYMBOLS[:1], DAY + 4)
     assert made.frame.count[0] == 5
     assert newest(made) == 2.5
+
+
+def test_a_regular_bar_that_comes_after_the_auction_leaves_its_close() -> None:
+    made = days(table(), SMA)
+    made.begin(ROWS[:1], SYMBOLS[:1], DAY)
+    bar = np.array([[9.0], [9.5], [8.5], [9.2], [100.0]])
+    made.take(ROWS[:1], CLOSE_MS, bar + 1, at(Phase.POST))
+    made.take(ROWS[:1], CLOSE_MS - 60_000, bar, at(Phase.REGULAR))
+    made.begin(ROWS[:1], SYMBOLS[:1], DAY + 1)
+    assert [made.frame.bar(name, ROWS[:1])[0] for name in ("open", "close", "volume")] == [9.0, 10.0, 100.0]
+
+
+def test_a_state_without_the_newest_minutes_of_the_day_is_refused() -> None:
+    made = days(table())
+    saved = made.to_arrays()
+    for name in ("older", "kept", "auction"):
+        with pytest.raises(StateError, match="present day"):
+            days(table()).load_arrays({key: array for key, array in saved.items() if key != name})
+    with pytest.raises(StateError, match="present day"):
+        days(table()).load_arrays({**saved, "kept": saved["kept"][:, :8]})
+
+
+def test_a_row_for_another_symbol_starts_its_day_without_bars() -> None:
+    made = days(table())
+    made.begin(ROWS[:1], SYMBOLS[:1], DAY)
+    made.take(ROWS[:1], CLOSE_MS - 60_000, np.ones((5, 1)), at(Phase.REGULAR))
+    made.zero(0)
+    made.begin(ROWS[:1], SYMBOLS[:1], DAY + 1)
+    assert np.isnan(made.previous[0])
