@@ -60,6 +60,7 @@ BY_ERROR = {
     "streams.redis.errors.RedisRefusedError": Exit.UNAVAILABLE,
     "streams.redis.errors.RedisUrlError": Exit.CONFIG,
     "streams.simulator.errors.PortTakenError": Exit.UNAVAILABLE,
+    "streams.simulator.referencefile.ReferenceFileError": Exit.DATA,
     "streams.simulator.errors.SourceError": Exit.DATA,
 }
 """What is not in here, nor derived from it, is a mistake of ours: `Exit.INTERNAL`, with a traceback."""

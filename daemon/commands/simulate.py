@@ -15,6 +15,7 @@ from streams.dailyfile import read_daily
 from streams.simulator.filetape import FileTape
 from streams.simulator.hours import NEW_YORK
 from streams.simulator.market import SyntheticMarket
+from streams.simulator.referencefile import read_companies
 from streams.simulator.rest import Archive
 from streams.simulator.server import FEED_PATH, Simulator
 
@@ -70,18 +71,26 @@ class Files(NamedTuple):
 
     Attributes:
         daily: official daily bars, None for those built of minute bars alone.
+        reference: companies, None for plain names.
     """
 
     daily: Path | None = None
+    reference: Path | None = None
 
     def archive(self, source: FileTape | SyntheticMarket) -> Archive:
         """These files, and the bars of the days before those that are served.
 
         Raises:
             DailyFileError: the file of daily bars is unreadable or foreign.
+            ReferenceFileError: that of companies is.
         """
         earlier = source.earlier() if isinstance(source, FileTape) else ()
-        return Archive(earlier, read_daily(self.daily) if self.daily else None)
+        return Archive(
+            earlier,
+            official=read_daily(self.daily) if self.daily else None,
+            symbols=source.symbols,
+            companies=read_companies(self.reference) if self.reference else None,
+        )
 
 
 def simulate(

@@ -34,6 +34,7 @@ class FileTape:
     Attributes:
         start_ms: start of the first minute.
         end_ms: end of the last bar.
+        symbols: ``S16[n]``, all of the file, sorted.
 
     Raises:
         SourceError: the file has no bars in that time.
@@ -44,6 +45,7 @@ class FileTape:
         if span is None:
             raise SourceError(f"{file.path} has no bars in the time asked for")
         self.start_ms, self.end_ms = span[0] // MINUTE_MS * MINUTE_MS, span[1] + file.length_ms
+        self.symbols = file.symbols[file.symbols != b""]
         self._file, self._from_ms, self._to_ms = file, from_ms, to_ms
 
     def earlier(self) -> Iterator[Minute]:

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import msgspec
+import numpy as np
 
+from streams.bars import SYMBOL
 from streams.simulator import aggregates, snapshots
 from streams.simulator.aggregates import Market
 from streams.simulator.asked import Asked, RefusedError, unfolded
 from streams.simulator.days import Days
 from streams.simulator.hours import NEW_YORK, date_of, trading_day
+from streams.simulator.reference import Companies
 from streams.simulator.splits import Splits
 
 if TYPE_CHECKING:
@@ -24,7 +27,9 @@ if TYPE_CHECKING:
 
     from streams.dailyfile import DailyBars
     from streams.simulator.book import Book
+    from streams.simulator.reference import Company
     from streams.simulator.tape import Minute
+    from streams.types import Symbols
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"
@@ -67,10 +72,14 @@ class Archive(NamedTuple):
     Attributes:
         earlier: minutes before the first one that is sent, in order.
         official: daily bars that go before those built of minute bars, each known from the close of its day on.
+        symbols: ``S16[n]``, what is listed although it may not have traded yet; None for what has bars alone.
+        companies: what tickers stand for; those that are not here get plain names.
     """
 
     earlier: Iterable[Minute] = ()
     official: DailyBars | None = None
+    symbols: Symbols | None = None
+    companies: Mapping[str, Company] | None = None
 
 
 class Rest:
@@ -89,6 +98,8 @@ class Rest:
                 book.add(minute.minutes)
         self._key = key
         self._market = Market(book, Days(book, archive.official), Splits())
+        self._symbols = np.zeros(0, SYMBOL) if archive.symbols is None else archive.symbols
+        self._companies = Companies(archive.companies)
         self._ids = count(1)
         routes: Mapping[str, Callable[..., object]] = {
             "/v1/marketstatus/now": lambda asked: market_status(asked.now_ms),
@@ -100,6 +111,10 @@ class Rest:
             f"{_SNAPSHOT}/tickers": self._of_market(snapshots.market),
             f"{_SNAPSHOT}/tickers/([^/]+)": self._of_market(snapshots.single),
             f"{_SNAPSHOT}/(gainers|losers)": self._of_market(snapshots.movers),
+            "/v3/reference/tickers": lambda asked: self._companies.tickers(asked, self._listed()),
+            "/v3/reference/tickers/([^/]+)": lambda asked, symbol: self._companies.details(
+                asked, self._listed(), symbol
+            ),
         }
         self._routes = [(re.compile(pattern), answer) for pattern, answer in routes.items()]
 
@@ -122,6 +137,10 @@ class Rest:
             if match := pattern.fullmatch(url.path):
                 return _json(HTTPStatus.OK, answer(asked, *map(unquote, match.groups())))
         return NOT_FOUND
+
+    def _listed(self) -> Symbols:
+        """All symbols there are."""
+        return np.unique(np.concatenate((self._symbols, self._market.days.symbols)))
 
     def _of_market(self, endpoint: Callable[..., object]) -> Callable[..., object]:
         return lambda asked, *parts: endpoint(self._market, asked, *parts)

@@ -12,6 +12,7 @@ from massive.exceptions import BadResponse
 
 from daemon.clock import SystemClock
 from streams.simulator.markettime import AS_FAST_AS_READ
+from streams.simulator.reference import Company
 from streams.simulator.rest import Archive
 from streams.simulator.server import Simulator
 from tests.streams.simulator.market_of import MONDAY, TUESDAY, Bar, minutes, ms, official
@@ -142,3 +143,24 @@ async def test_get_snapshot_ticker_reads_one_symbol() -> None:
 async def test_get_snapshot_direction_reads_the_movers() -> None:
     async with exchange() as simulator:
         assert await ask(simulator, lambda c: c.get_snapshot_direction("stocks", "gainers")) == []
+
+
+async def test_list_tickers_reads_all_pages() -> None:
+    async with exchange() as simulator:
+        rows = await ask(simulator, lambda c: list(c.list_tickers(market="stocks", active=True, limit=1)))
+    assert [(row.ticker, row.primary_exchange, row.active) for row in rows] == [
+        ("A", "XNYS", True),
+        ("B", "XNYS", True),
+    ]
+
+
+async def test_get_ticker_details_reads_one_company() -> None:
+    archive = ARCHIVE._replace(companies={"A": Company("Alpha Inc.", "NASDAQ", market_cap=5e9)})
+    async with exchange(archive=archive) as simulator:
+        details = await ask(simulator, lambda c: c.get_ticker_details("A", date="2025-03-11"))
+    assert (details.ticker, details.name, details.primary_exchange, details.market_cap) == (
+        "A",
+        "Alpha Inc.",
+        "XNAS",
+        5e9,
+    )

@@ -1,0 +1,43 @@
+"""Companies from a file: ``symbol`` and any of ``name, exchange, type, market_cap, sector, industry``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from streams.simulator.reference import Company
+from streams.tablefile import TableFile, TableFileError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_TEXTS: Final = ("name", "exchange", "type")
+_MORE: Final = ("sector", "industry")
+_LAWFUL = "regexp_full_match(symbol, '[A-Za-z0-9./-]{1,16}')"
+
+
+class ReferenceFileError(TableFileError):
+    """The file cannot be used as a list of companies. Stop: a person names another file, or mends this one."""
+
+    kind = "reference file"
+
+
+def read_companies(path: Path) -> dict[str, Company]:
+    """Companies by ticker; of a ticker that stands there twice the last, without those that no ticker can be.
+
+    Raises:
+        ReferenceFileError: the file is absent, unreadable or has no column ``symbol``.
+    """
+    table = TableFile(path, ReferenceFileError)
+    with table.refusing():
+        if "symbol" not in table.types:
+            raise ReferenceFileError(path, f"is missing; there are {', '.join(table.types)[:200]}", "symbol")
+        texts = [_text(name, table.types) for name in _TEXTS]
+        cap = "coalesce(TRY_CAST(market_cap AS DOUBLE), 0)" if "market_cap" in table.types else "0::DOUBLE"
+        columns = ", ".join([*texts, cap, *(_text(name, table.types) for name in _MORE)])
+        rows = table.ask(f"SELECT symbol, {columns} FROM raw WHERE {_LAWFUL}").fetchall()  # noqa: S608 - our own names
+    table.close()
+    return {symbol: Company(*fields) for symbol, *fields in rows}
+
+
+def _text(name: str, types: dict[str, str]) -> str:
+    return f"coalesce({name}::VARCHAR, '')" if name in types else "''"
