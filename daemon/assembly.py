@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from daemon.config import Config
-    from daemon.engine.engine import Teacher
+    from daemon.engine.learning import Teacher
     from daemon.engine.sessions import SessionTable
     from daemon.scoring.questions import Lesson
     from daemon.scoring.view import View

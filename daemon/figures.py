@@ -76,9 +76,9 @@ def of(engine: Engine, before: Figures | None = None, batch: BarBatch | None = N
         view_ms=engine.view.minute_ms if engine.view else None,
         symbols=len(engine.symbols),
         refused=engine.symbols.refused,
-        lapsed=engine.lapsed,
+        lapsed=engine.learning.lapsed,
         rules=tuple(rule.name for rule in engine.plan.rules),
-        quality=before.quality if before and judged else engine.judge.quality(),
+        quality=before.quality if before and judged else engine.learning.judge.quality(),
     )
 
 

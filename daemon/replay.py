@@ -85,7 +85,7 @@ def feed_engine(engine: Engine, batches: Iterable[BarBatch], deliver: Callable[[
 
 def quality(engine: Engine) -> dict[str, float | int | None]:
     """The judge's figures, None where there is none yet: JSON has no NaN."""
-    figures = engine.judge.quality()._asdict()
+    figures = engine.learning.judge.quality()._asdict()
     return {name: value if math.isfinite(value) else None for name, value in figures.items()}
 
 

@@ -1,26 +1,20 @@
-"""Bars in, alerts out: the one path that live and replay share.
-
-No await, no clock, no I/O. What the engine needs from outside (a model's view) comes through a port, `Teacher`.
-"""
+"""Bars in, alerts out: the one path that live and replay share. No await, no clock, no I/O."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
 
 from daemon.engine.barrier import Barrier
 from daemon.engine.days import DailyTable
-from daemon.engine.errors import StateError
+from daemon.engine.learning import Learning, part_of
 from daemon.engine.plan import When
 from daemon.engine.runs import runs
 from daemon.engine.sectors import Sectors
-from daemon.engine.sessions import Phase
 from daemon.engine.watch import Step, Watch
 from daemon.scoring import view as views
-from daemon.scoring.judge import Judge
-from daemon.scoring.questions import Questions, phase_of
 from indicators import SymbolTable
 from indicators.forming import Forming
 from streams.bars import MINUTE_MS
@@ -31,9 +25,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from daemon.engine.alerts import Alert
+    from daemon.engine.learning import Teacher
     from daemon.engine.plan import Plan
     from daemon.engine.sessions import SessionTable
-    from daemon.scoring.questions import Lesson
     from daemon.scoring.view import View
     from streams.bars import BarBatch
     from streams.types import Flags, Floats, Longs
@@ -46,28 +40,8 @@ ALIKE = 1e-9
 NO_DAYS = DailyTable(np.zeros(0, "S16"), np.zeros(0, np.int64), np.zeros((5, 0)))
 """Where no official daily bars are configured."""
 
-VIEW_DELAY_MS = 2 * MINUTE_MS
-"""A view that knows the answers up to minute m comes into use at the close of minute m + 2."""
-
-
 NO_SECTORS = Sectors({})
 """Where none are configured: all symbols are of one group."""
-
-
-class Teacher(Protocol):
-    """The learner as the engine sees it."""
-
-    def teach(self, lesson: Lesson) -> None:
-        """Hand over the answers of one market minute."""
-
-    def view(self, minute_ms: int) -> View | None:
-        """The newest view that has learned no answer later than `minute_ms`, None before the first."""
-
-
-class _Part(Protocol):
-    def to_arrays(self) -> dict[str, NDArray[Any]]: ...
-
-    def load_arrays(self, arrays: dict[str, NDArray[Any]]) -> object: ...
 
 
 class Settings(NamedTuple):
@@ -121,24 +95,23 @@ class Engine:
 
     Attributes:
         counts: what happened to the bars so far.
-        judge: how good the score has been, on predictions as issued.
+        learning: what the model is asked and has answered.
         watch: what rules see and have said.
         disagreed: ``int64[6]``, minutes whose bar, as the vendor sent it, differs from what its seconds had built, by
             field.
     """
 
     def __init__(self, plan: Plan, sessions: SessionTable, teacher: Teacher, settings: Settings) -> None:
-        self._sessions, self._teacher, self._settings = sessions, teacher, settings
+        self._sessions, self._settings = sessions, settings
         self.symbols = SymbolTable(max_symbols=settings.max_symbols)
         self._forming = Forming()
-        self._questions = Questions(len(plan.features), settings.horizon_minutes, settings.threshold_atr)
+        self.learning = Learning(
+            len(plan.features), settings.horizon_minutes, settings.threshold_atr, sessions, teacher
+        )
         self.barrier = Barrier(settings.grace_ms, settings.horizon_minutes + 1)
-        self.judge = Judge()
         self.watch = Watch(plan, settings.daily, settings.sectors)
         self.counts = Counts()
         self.disagreed = np.zeros(6, np.int64)
-        self._features = np.zeros((0, len(plan.features)))
-        self._scores = np.zeros(0)
         self._reserve()
 
     @property
@@ -183,11 +156,6 @@ class Engine:
         return self.watch.announce()
 
     @property
-    def lapsed(self) -> int:
-        """Questions dropped unanswered, because a minute of their window was not seen."""
-        return self._questions.lapsed
-
-    @property
     def most_symbols(self) -> int:
         """Symbols that may be followed, by the settings; a restored state may hold more."""
         return self._settings.max_symbols
@@ -198,7 +166,7 @@ class Engine:
 
     def leaders(self, most: int) -> list[tuple[str, float, float]]:
         """Symbol, score and close of the highest scores at the last closed bar, best first."""
-        scores = self._scores[: len(self.symbols)]
+        scores = self.learning.scores[: len(self.symbols)]
         order = np.argsort(-scores)[:most]
         order = order[np.isfinite(scores[order])]
         closes = self.watch.minutes.bar("close", order)
@@ -223,19 +191,17 @@ class Engine:
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The whole state as plain arrays by ``part/name``; most are views, good until the next step."""
-        named = {**self.watch.parts(), "forming": self._forming, **self._learned()}
+        named = {**self.watch.parts(), "forming": self._forming}
         arrays = {f"{name}/{key}": array for name, part in named.items() for key, array in part.to_arrays().items()}
         view = {} if self.view is None else views.to_arrays([self.view], len(self.plan.features))
         return {
             **arrays,
+            **self.learning.to_arrays(),
             **{f"view/{key}": array for key, array in view.items()},
             **{f"symbols/{key}": array for key, array in self.symbols.to_arrays().items()},
             "engine/barrier": self.barrier.to_array(),
             "engine/counts": np.array(msgspec.structs.astuple(self.counts), np.int64),
             "engine/disagreed": self.disagreed,
-            "engine/question": self._question(),
-            "engine/features": self._features,
-            "engine/scores": self._scores,
         }
 
     def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -251,11 +217,11 @@ class Engine:
         Raises:
             Exception: arrays are missing or do not fit; the engine is then of no use and another has to be made.
         """
-        saved = _part(arrays, "symbols")
+        saved = part_of(arrays, "symbols")
         self.symbols = SymbolTable.from_arrays(saved, max(self._settings.max_symbols, len(saved["symbols"])))
         for name in self.watch.parts():
-            self.watch.load(name, _part(arrays, name))
-        self._forming.load_arrays(_part(arrays, "forming"))
+            self.watch.load(name, part_of(arrays, name))
+        self._forming.load_arrays(part_of(arrays, "forming"))
         self._reserve()
         self.barrier.load_array(arrays["engine/barrier"])
         self.counts = Counts(*arrays["engine/counts"].tolist())
@@ -284,25 +250,9 @@ class Engine:
             Exception: arrays are missing, or belong to another question or to other features; the engine is then of
                 no use and another has to be made.
         """
-        saved, now = arrays["engine/question"].tolist(), self._question().tolist()
-        if saved != now:
-            names = "model.horizon_minutes, model.threshold_atr and the number of features"
-            raise StateError(f"{names} were {saved}, now they are {now}")
-        for name, part in self._learned().items():
-            part.load_arrays(_part(arrays, name))
-        features, scores = arrays["engine/features"], arrays["engine/scores"]
-        if len(features) != len(scores):
-            raise StateError(f"features of {len(features)} symbols and scores of {len(scores)} do not fit together")
-        self._features[: len(features)], self._scores[: len(scores)] = features, scores
-        view = _part(arrays, "view")
+        self.learning.load_arrays(arrays)
+        view = part_of(arrays, "view")
         self.view = views.from_arrays(view, len(self.plan.features))[0] if view else None
-
-    def _question(self) -> Floats:
-        """What the model is asked, and of how many features it judges."""
-        return np.array([self._settings.horizon_minutes, self._settings.threshold_atr, len(self.plan.features)], float)
-
-    def _learned(self) -> dict[str, _Part]:
-        return {"questions": self._questions, "judge": self.judge}
 
     def _take(self, batch: BarBatch, rows: Longs) -> None:
         """Bars between two closes; each row's in the order in which they came, whatever else came between them."""
@@ -344,7 +294,7 @@ class Engine:
         self.counts.repeated += int((~other).sum())
         if other.any():
             done = self.watch.correct(now.take(other), self._sessions)
-            self._features[done.rows], self._scores[done.rows] = done.features, done.scores
+            self.learning.note(done.rows, done.features, done.scores)
             self.counts.revised += done.changed
             self.counts.repeated += len(done.rows) - done.changed
             self.counts.outdated += len(done.known) - len(done.rows)
@@ -384,8 +334,8 @@ class Engine:
         self.counts.bars += len(now.rows)
         if now.late:
             self.counts.late += len(now.rows)
-            self._questions.observe(now.start_ms, now.rows, *now.bars[1:3])  # the close of its minute did not see it
-        self._features[now.rows], self._scores[now.rows] = self.watch.close(now)
+            self.learning.observe(now.start_ms, now.rows, *now.bars[1:3])
+        self.learning.note(now.rows, *self.watch.close(now))
 
     def _close_minute(self, minute_ms: int) -> None:
         """The barrier: stand-ins, the market as a whole, answers, the next view, new questions."""
@@ -393,11 +343,11 @@ class Engine:
         self._stand_in(minute_ms)
         at, symbols = self._sessions.at(minute_ms), self.symbols.symbols
         closed_ms = minute_ms + MINUTE_MS + self._settings.grace_ms
-        self.watch.freeze(minute_ms, closed_ms, at, symbols, self._scores)
+        self.watch.freeze(minute_ms, closed_ms, at, symbols, self.learning.scores)
         self.watch.gather()
         rows = np.flatnonzero(self.watch.minutes.last_start[: len(symbols)] == minute_ms)
-        self._learn(minute_ms, rows)
-        self._ask(minute_ms, rows)
+        self.view = self.learning.learn(minute_ms, rows, self.watch.minutes, symbols) or self.view
+        self.learning.ask(minute_ms, rows, self.watch.minutes.bar("close", rows), self.watch.atr(rows))
 
     def _stand_in(self, minute_ms: int) -> None:
         """Forming minutes close where no minute bar has come."""
@@ -412,45 +362,8 @@ class Engine:
             self._close_bars(Step(rows, symbols, minute_ms, at, bars, came_ms, np.arange(len(rows))))
             self.watch.gather()
 
-    def _learn(self, minute_ms: int, rows: Longs) -> None:
-        """Answers that are known now go to the learner; its view of two minutes ago comes into use."""
-        minutes = self.watch.minutes
-        self._questions.observe(minute_ms, rows, minutes.bar("high", rows), minutes.bar("low", rows))
-        if not len(rows):
-            self._questions.lapse()  # a market without a single bar is a hole in the feed: no answer is known
-        lesson = self._questions.answer(minute_ms, self.symbols.symbols)
-        if lesson is not None:
-            self.judge.add(lesson)
-            self._teacher.teach(lesson)
-        self.view = self._teacher.view(minute_ms - VIEW_DELAY_MS) or self.view
-
-    def _ask(self, minute_ms: int, rows: Longs) -> None:
-        """New questions, in regular hours, where their horizon ends before the close."""
-        horizon_ms = self._settings.horizon_minutes * MINUTE_MS
-        asked, answered = self._sessions.at(minute_ms), self._sessions.at(minute_ms + horizon_ms)
-        if len(rows) and asked.phase == answered.phase == Phase.REGULAR:
-            phase = phase_of(int(asked.minutes_since_open))
-            self._questions.ask(
-                minute_ms,
-                rows,
-                self._features[rows],
-                self._scores[rows],
-                self.watch.minutes.bar("close", rows),
-                self.watch.atr(rows),
-                phase=phase,
-                base=self.judge.base(phase),
-            )
-
     def _reserve(self) -> None:
         """Every array has a row for every symbol."""
         capacity = self.watch.reserve(len(self.symbols))
         self._forming.reserve(capacity)
-        more = capacity - len(self._scores)
-        if more > 0:
-            self._features = np.pad(self._features, ((0, more), (0, 0)), constant_values=np.nan)
-            self._scores = np.pad(self._scores, (0, more), constant_values=np.nan)
-
-
-def _part(arrays: Mapping[str, NDArray[Any]], name: str) -> dict[str, NDArray[Any]]:
-    """What was saved under ``name/``."""
-    return {key.removeprefix(f"{name}/"): array for key, array in arrays.items() if key.startswith(f"{name}/")}
+        self.learning.reserve(capacity)

@@ -97,7 +97,7 @@ async def test_a_scrape_never_asks_the_disk_nor_the_engine(tmp_path: Path, monke
             return note
 
         monkeypatch.setattr(app.outbox, "backlog", noting("disk", app.outbox.backlog))
-        monkeypatch.setattr(app.engine.judge, "quality", noting("judge", app.engine.judge.quality))
+        monkeypatch.setattr(app.engine.learning.judge, "quality", noting("judge", app.engine.learning.judge.quality))
         scraped(app.metrics)
         standing.facts(app)
         assert asked == []

@@ -194,7 +194,7 @@ def test_a_stop_and_start_between_any_two_bars_changes_nothing(sessions: Session
     whole = run(engine_of(plan_of(), sessions), bars, bars.size)
     first = engine_of(plan_of(), sessions)
     before = first.step(bars.take(slice(0, cut)))
-    second = Engine(plan_of(), sessions, first._teacher, Settings(sectors=SECTORS))
+    second = Engine(plan_of(), sessions, first.learning._teacher, Settings(sectors=SECTORS))
     second.load_arrays({name: array.copy() for name, array in first.to_arrays().items()})
     for name, array in first.to_arrays().items():
         assert array.tobytes() == second.to_arrays()[name].tobytes(), name

@@ -154,7 +154,7 @@ def test_a_stop_and_start_between_any_two_bars_changes_nothing(plan: Plan, sessi
     whole = run(engine_of(plan, sessions), bars, bars.size)
     first = engine_of(plan, sessions)
     before = first.step(bars.take(slice(0, cut)))
-    second = Engine(plan, sessions, first._teacher, Settings())
+    second = Engine(plan, sessions, first.learning._teacher, Settings())
     second.load_arrays({name: array.copy() for name, array in first.to_arrays().items()})
     after = run(second, bars.take(slice(cut, None)), 50)
     assert digest(before + after) == digest(whole)
@@ -168,7 +168,7 @@ def test_on_real_bars_a_stop_and_start_changes_nothing(
     whole = run(engine_of(plan, sessions), bars, bars.size)
     first = engine_of(plan, sessions)
     before = first.step(bars.take(slice(0, bars.size // 2)))
-    second = Engine(plan, sessions, first._teacher, Settings())
+    second = Engine(plan, sessions, first.learning._teacher, Settings())
     second.load_arrays({name: array.copy() for name, array in first.to_arrays().items()})
     assert digest(before + run(second, bars.take(slice(bars.size // 2, None)), 1000)) == digest(whole)
     assert whole
@@ -285,7 +285,7 @@ def test_a_view_comes_into_use_two_minutes_after_its_answers(plan: Plan, session
         engine.step(bars.take(bars.start_ms == OPEN + m * MINUTE_MS))
         seen.append(engine.view)
     first = next(m for m, view in enumerate(seen) if view is not None)
-    lesson = engine._teacher.heard[0]
+    lesson = engine.learning._teacher.heard[0]
     assert seen[first] is not None
     assert OPEN + first * MINUTE_MS == lesson.minute_ms + 3 * MINUTE_MS  # bars of m + 3 close minute m + 2
 
@@ -295,7 +295,7 @@ def test_questions_are_asked_only_where_their_answer_falls_into_regular_hours(
 ) -> None:
     engine = engine_of(plan, sessions)
     run(engine, concat([bar("A", OPEN + m * MINUTE_MS, 50 + (m % 3)) for m in range(-30, 420)]), 1000)
-    asked = [lesson.asked_ms for lesson in engine._teacher.heard]
+    asked = [lesson.asked_ms for lesson in engine.learning._teacher.heard]
     assert asked[0] == OPEN
     assert asked[-1] == OPEN + (390 - 16) * MINUTE_MS
     assert all(late - early == MINUTE_MS for early, late in pairwise(asked))
@@ -313,9 +313,9 @@ def test_a_reload_keeps_what_both_rule_files_name(plan: Plan, sessions: SessionT
 def test_a_market_minute_without_a_bar_leaves_no_question_answered(plan: Plan, sessions: SessionTable) -> None:
     engine = engine_of(plan, sessions)
     engine.step(concat([bar("A", OPEN + m * MINUTE_MS, 50 + (m % 3)) for m in range(20)]))
-    known = len(engine._teacher.heard)
+    known = len(engine.learning._teacher.heard)
     engine.advance(OPEN + 90 * MINUTE_MS)
-    assert len(engine._teacher.heard) == known
+    assert len(engine.learning._teacher.heard) == known
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -331,18 +331,18 @@ def test_bars_that_come_again_leave_all_as_if_they_had_been_right_the_first_time
     held_back = np.zeros(right.size, np.bool_)
     held_back[bad[:4]] = True
     clean, mended = engine_of(plan, sessions), engine_of(plan, sessions)
-    mended._teacher = clean._teacher = Untaught()
+    mended.learning._teacher = clean.learning._teacher = Untaught()
     clean.step(right)
     mended.step(right._replace(values=wrong).take(~held_back))
     for at in random.permutation(np.concatenate([bad, bad])).tolist():
         mended.step(right.take(slice(at, at + 1)))
     rows = mended.symbols.rows(clean.symbols.symbols)
     np.testing.assert_array_equal(mended.watch.minutes.out[:, rows], clean.watch.minutes.out[:, : len(rows)])
-    np.testing.assert_array_equal(mended._features[rows], clean._features[: len(rows)])
+    np.testing.assert_array_equal(mended.learning.features[rows], clean.learning.features[: len(rows)])
     later = [bar(f"S{s}", OPEN + 60 * MINUTE_MS, 70.0) for s in range(5)]
     for engine in (clean, mended):
         engine.step(concat(later))
-    np.testing.assert_array_equal(mended._features[rows], clean._features[: len(rows)])
+    np.testing.assert_array_equal(mended.learning.features[rows], clean.learning.features[: len(rows)])
     assert mended.counts.outdated == 0
 
 
