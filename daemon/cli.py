@@ -163,6 +163,9 @@ def simulate(
     ] = None,
     daily: Annotated[Path | None, typer.Option(metavar="FILE", help="Official daily bars for REST.")] = None,
     reference: Annotated[Path | None, typer.Option(metavar="FILE", help="Companies for REST: parquet or CSV.")] = None,
+    corporate: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Splits, news and so on for REST: JSON.")
+    ] = None,
     on_end: Annotated[OnEnd, typer.Option(help="After the last bar: stay silent, or close and exit.")] = OnEnd.silence,
     duration: Duration = None,
     as_json: Json = False,
@@ -180,7 +183,7 @@ def simulate(
     from daemon.commands import simulate as command  # noqa: PLC0415 (numba's cache has its place only now)
 
     choice = command.Choice(bars, bar.ms, synthetic or 0, seed, day, days, start)
-    files = command.Files(daily, reference)
+    files = command.Files(daily, reference, corporate)
     command.simulate(
         choice, files, speed=speed, port=port, key=key, on_end=on_end.value, duration_s=duration, as_json=as_json
     )

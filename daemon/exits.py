@@ -59,6 +59,7 @@ BY_ERROR = {
     "streams.redis.errors.EmbeddedServerError": Exit.UNAVAILABLE,
     "streams.redis.errors.RedisRefusedError": Exit.UNAVAILABLE,
     "streams.redis.errors.RedisUrlError": Exit.CONFIG,
+    "streams.simulator.corporatefile.CorporateFileError": Exit.DATA,
     "streams.simulator.errors.PortTakenError": Exit.UNAVAILABLE,
     "streams.simulator.referencefile.ReferenceFileError": Exit.DATA,
     "streams.simulator.errors.SourceError": Exit.DATA,

@@ -12,6 +12,8 @@ from daemon.clock import SystemClock
 from daemon.commands.until import run_until_stopped
 from streams.barfile import open_bars
 from streams.dailyfile import read_daily
+from streams.simulator.corporate import Corporate
+from streams.simulator.corporatefile import read_corporate
 from streams.simulator.filetape import FileTape
 from streams.simulator.hours import NEW_YORK
 from streams.simulator.market import SyntheticMarket
@@ -72,10 +74,12 @@ class Files(NamedTuple):
     Attributes:
         daily: official daily bars, None for those built of minute bars alone.
         reference: companies, None for plain names.
+        corporate: splits, dividends, news, related companies and holidays, None for none.
     """
 
     daily: Path | None = None
     reference: Path | None = None
+    corporate: Path | None = None
 
     def archive(self, source: FileTape | SyntheticMarket) -> Archive:
         """These files, and the bars of the days before those that are served.
@@ -83,6 +87,7 @@ class Files(NamedTuple):
         Raises:
             DailyFileError: the file of daily bars is unreadable or foreign.
             ReferenceFileError: that of companies is.
+            CorporateFileError: that of splits and so on is.
         """
         earlier = source.earlier() if isinstance(source, FileTape) else ()
         return Archive(
@@ -90,6 +95,7 @@ class Files(NamedTuple):
             official=read_daily(self.daily) if self.daily else None,
             symbols=source.symbols,
             companies=read_companies(self.reference) if self.reference else None,
+            corporate=read_corporate(self.corporate) if self.corporate else Corporate(),
         )
 
 

@@ -60,6 +60,13 @@ def date_of(now_ms: int) -> date:
     return datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(NEW_YORK).date()
 
 
+def server_time(now_ms: int) -> str:
+    """RFC 3339 with milliseconds and New York's offset."""
+    seconds, ms = divmod(now_ms, 1000)
+    local = datetime.fromtimestamp(seconds, UTC).astimezone(NEW_YORK)
+    return local.replace(microsecond=ms * 1000).isoformat(timespec="milliseconds")
+
+
 def weekdays(first: date, count: int) -> list[date]:
     """The first `count` weekdays from `first` on."""
     found: list[date] = []

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import hmac
 import re
-from datetime import UTC, datetime
 from http import HTTPStatus
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 import numpy as np
 
 from streams.bars import SYMBOL
-from streams.simulator import aggregates, snapshots
+from streams.simulator import aggregates, corporate, snapshots
 from streams.simulator.aggregates import Market
 from streams.simulator.asked import Asked, RefusedError, unfolded
+from streams.simulator.corporate import Corporate, factors
 from streams.simulator.days import Days
-from streams.simulator.hours import NEW_YORK, date_of, trading_day
+from streams.simulator.marketstatus import market_status
 from streams.simulator.reference import Companies
 from streams.simulator.splits import Splits
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"
 
-_MARKET = {"early": "extended-hours", "open": "open", "late": "extended-hours", "closed": "closed"}
 _UNKNOWN_KEY = {"status": "ERROR", "error": "Unknown API Key"}
 
 
@@ -74,12 +73,14 @@ class Archive(NamedTuple):
         official: daily bars that go before those built of minute bars, each known from the close of its day on.
         symbols: ``S16[n]``, what is listed although it may not have traded yet; None for what has bars alone.
         companies: what tickers stand for; those that are not here get plain names.
+        corporate: splits, by which bars are adjusted, dividends, news, related companies, holidays.
     """
 
     earlier: Iterable[Minute] = ()
     official: DailyBars | None = None
     symbols: Symbols | None = None
     companies: Mapping[str, Company] | None = None
+    corporate: Corporate = Corporate()
 
 
 class Rest:
@@ -97,13 +98,14 @@ class Rest:
             if minute.minutes.bars.size:
                 book.add(minute.minutes)
         self._key = key
-        self._market = Market(book, Days(book, archive.official), Splits())
+        self._corporate = archive.corporate
+        self._market = Market(book, Days(book, archive.official), Splits(factors(archive.corporate.splits)))
         self._symbols = np.zeros(0, SYMBOL) if archive.symbols is None else archive.symbols
         self._companies = Companies(archive.companies)
         self._ids = count(1)
         routes: Mapping[str, Callable[..., object]] = {
-            "/v1/marketstatus/now": lambda asked: market_status(asked.now_ms),
-            "/v1/marketstatus/upcoming": lambda _asked: [],
+            "/v1/marketstatus/now": lambda asked: market_status(asked.now_ms, self._corporate.holidays),
+            "/v1/marketstatus/upcoming": self._of_corporate(corporate.upcoming),
             f"{_STOCKS}/([^/]+)": self._of_market(aggregates.grouped),
             "/v2/aggs/ticker/([^/]+)/prev": self._of_market(aggregates.previous),
             "/v2/aggs/ticker/([^/]+)/range/([^/]+)/([^/]+)/([^/]+)/([^/]+)": self._of_market(aggregates.ranged),
@@ -115,6 +117,10 @@ class Rest:
             "/v3/reference/tickers/([^/]+)": lambda asked, symbol: self._companies.details(
                 asked, self._listed(), symbol
             ),
+            "/v3/reference/splits": self._of_corporate(corporate.splits),
+            "/v3/reference/dividends": self._of_corporate(corporate.dividends),
+            "/v2/reference/news": self._of_corporate(corporate.news),
+            "/v1/related-companies/([^/]+)": self._of_corporate(corporate.related),
         }
         self._routes = [(re.compile(pattern), answer) for pattern, answer in routes.items()]
 
@@ -142,30 +148,11 @@ class Rest:
         """All symbols there are."""
         return np.unique(np.concatenate((self._symbols, self._market.days.symbols)))
 
+    def _of_corporate(self, endpoint: Callable[..., object]) -> Callable[..., object]:
+        return lambda asked, *parts: endpoint(self._corporate, asked, *parts)
+
     def _of_market(self, endpoint: Callable[..., object]) -> Callable[..., object]:
         return lambda asked, *parts: endpoint(self._market, asked, *parts)
-
-
-def market_status(now_ms: int) -> Mapping[str, Any]:
-    """What ``/v1/marketstatus/now`` says at market time `now_ms`; no holidays, other markets are always closed."""
-    phase = trading_day(date_of(now_ms)).phase(now_ms)
-    market = _MARKET[phase]
-    return {
-        "market": market,
-        "serverTime": server_time(now_ms),
-        "earlyHours": phase == "early",
-        "afterHours": phase == "late",
-        "exchanges": {"nyse": market, "nasdaq": market, "otc": market},
-        "currencies": {"fx": "closed", "crypto": "closed"},
-        "indicesGroups": {},
-    }
-
-
-def server_time(now_ms: int) -> str:
-    """RFC 3339 with milliseconds and New York's offset."""
-    seconds, ms = divmod(now_ms, 1000)
-    local = datetime.fromtimestamp(seconds, UTC).astimezone(NEW_YORK)
-    return local.replace(microsecond=ms * 1000).isoformat(timespec="milliseconds")
 
 
 def _json(status: HTTPStatus, document: object) -> Reply:

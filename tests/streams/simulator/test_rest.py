@@ -8,7 +8,8 @@ import pytest
 
 from streams.simulator import rest
 from streams.simulator.book import Book
-from streams.simulator.hours import at
+from streams.simulator.hours import at, server_time
+from streams.simulator.marketstatus import market_status
 
 OPEN_MS = at(date(2025, 3, 10), time(9, 30))
 
@@ -18,7 +19,7 @@ def answer(target: str, authorization: str | None = None, key: str = "k") -> res
 
 
 def test_market_status_tells_market_time_to_the_millisecond_in_new_york() -> None:
-    status = rest.market_status(OPEN_MS + 7)
+    status = market_status(OPEN_MS + 7)
     assert status["serverTime"] == "2025-03-10T09:30:00.007-04:00"
     assert status["market"] == "open"
     assert status["exchanges"] == {"nyse": "open", "nasdaq": "open", "otc": "open"}
@@ -33,12 +34,12 @@ def test_market_status_tells_market_time_to_the_millisecond_in_new_york() -> Non
     ],
 )
 def test_market_status_knows_extended_hours(ms: int, market: str, early: bool, late: bool) -> None:
-    status = rest.market_status(ms)
+    status = market_status(ms)
     assert (status["market"], status["earlyHours"], status["afterHours"]) == (market, early, late)
 
 
 def test_winter_time_has_its_own_offset() -> None:
-    assert rest.server_time(1_735_828_200_000) == "2025-01-02T09:30:00.000-05:00"
+    assert server_time(1_735_828_200_000) == "2025-01-02T09:30:00.000-05:00"
 
 
 @pytest.mark.parametrize(

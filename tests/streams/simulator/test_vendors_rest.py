@@ -6,16 +6,19 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from massive import RESTClient
 from massive.exceptions import BadResponse
 
 from daemon.clock import SystemClock
+from streams.simulator.corporate import Corporate
 from streams.simulator.markettime import AS_FAST_AS_READ
 from streams.simulator.reference import Company
 from streams.simulator.rest import Archive
 from streams.simulator.server import Simulator
 from tests.streams.simulator.market_of import MONDAY, TUESDAY, Bar, minutes, ms, official
+from tests.streams.simulator.test_corporate import DOCUMENT
 from tests.streams.simulator.test_server import received
 
 if TYPE_CHECKING:
@@ -164,3 +167,45 @@ async def test_get_ticker_details_reads_one_company() -> None:
         "XNAS",
         5e9,
     )
+
+
+CORPORATE = msgspec.convert(DOCUMENT, Corporate)
+
+
+async def test_list_splits_reads_all_pages() -> None:
+    async with exchange(archive=ARCHIVE._replace(corporate=CORPORATE)) as simulator:
+        rows = await ask(simulator, lambda c: list(c.list_splits("A", limit=1)))
+    assert [(row.ticker, row.execution_date, row.split_to) for row in rows] == [
+        ("A", "2025-03-14", 2), ("A", "2025-03-11", 10)
+    ]  # fmt: skip
+
+
+async def test_list_dividends_reads_what_was_declared() -> None:
+    async with exchange(archive=ARCHIVE._replace(corporate=CORPORATE)) as simulator:
+        rows = await ask(simulator, lambda c: list(c.list_dividends(ex_dividend_date_gte="2025-03-01")))
+    assert [(row.ticker, row.cash_amount) for row in rows] == [("A", 0.5), ("B", 0.25)]
+
+
+async def test_list_ticker_news_reads_articles() -> None:
+    async with exchange(archive=ARCHIVE._replace(corporate=CORPORATE)) as simulator:
+        rows = await ask(simulator, lambda c: list(c.list_ticker_news("A", limit=1)))
+    assert [row.title for row in rows] == ["late", "early"]
+    assert rows[1].publisher.name == "P"
+
+
+async def test_get_related_companies_reads_tickers() -> None:
+    async with exchange(archive=ARCHIVE._replace(corporate=CORPORATE)) as simulator:
+        rows = await ask(simulator, lambda c: c.get_related_companies("A"))
+    assert [row.ticker for row in rows] == ["B", "C"]
+
+
+async def test_get_market_holidays_reads_those_to_come() -> None:
+    async with exchange(archive=ARCHIVE._replace(corporate=CORPORATE)) as simulator:
+        rows = await ask(simulator, lambda c: c.get_market_holidays())
+    assert [(row.date, row.exchange) for row in rows][:2] == [("2025-03-12", "NYSE"), ("2025-03-12", "NASDAQ")]
+
+
+async def test_get_market_status_reads_the_status() -> None:
+    async with exchange() as simulator:
+        status = await ask(simulator, lambda c: c.get_market_status())
+    assert (status.market, status.exchanges.nyse) == ("open", "open")
