@@ -166,6 +166,12 @@ def simulate(
     corporate: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Splits, news and so on for REST: JSON.")
     ] = None,
+    rest_rate: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Requests a minute that REST grants; the others get 429.")
+    ] = None,
+    rest_latency_ms: Annotated[
+        int, typer.Option(metavar="MS", min=0, max=60_000, help="Milliseconds that REST takes to answer.")
+    ] = 0,
     on_end: Annotated[OnEnd, typer.Option(help="After the last bar: stay silent, or close and exit.")] = OnEnd.silence,
     duration: Duration = None,
     as_json: Json = False,
@@ -185,7 +191,16 @@ def simulate(
     choice = command.Choice(bars, bar.ms, synthetic or 0, seed, day, days, start)
     files = command.Files(daily, reference, corporate)
     command.simulate(
-        choice, files, speed=speed, port=port, key=key, on_end=on_end.value, duration_s=duration, as_json=as_json
+        choice,
+        files,
+        speed=speed,
+        port=port,
+        key=key,
+        rest_rate=rest_rate,
+        rest_latency_ms=rest_latency_ms,
+        on_end=on_end.value,
+        duration_s=duration,
+        as_json=as_json,
     )
 
 

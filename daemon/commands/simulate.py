@@ -19,6 +19,7 @@ from streams.simulator.hours import NEW_YORK
 from streams.simulator.market import SyntheticMarket
 from streams.simulator.referencefile import read_companies
 from streams.simulator.rest import Archive
+from streams.simulator.resthttp import Terms
 from streams.simulator.server import FEED_PATH, Simulator
 
 if TYPE_CHECKING:
@@ -106,6 +107,8 @@ def simulate(
     speed: float,
     port: int,
     key: str,
+    rest_rate: int | None,
+    rest_latency_ms: int,
     on_end: Literal["silence", "close"],
     duration_s: float | None,
     as_json: bool,
@@ -120,6 +123,7 @@ def simulate(
         speed=speed,
         on_end=on_end,
         archive=files.archive(source),
+        terms=Terms(rest_rate, rest_latency_ms / 1000),
     )
 
     async def serve() -> None:

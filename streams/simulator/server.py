@@ -6,8 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING, Final, Literal, Protocol, Self
 
 from websockets.asyncio.server import serve
-from websockets.datastructures import Headers
-from websockets.http11 import Response
 
 from streams.simulator import wire
 from streams.simulator.book import Book
@@ -16,7 +14,8 @@ from streams.simulator.exchange import ENTITLED, Session
 from streams.simulator.irregular import irregular
 from streams.simulator.markettime import MarketTime
 from streams.simulator.peer import Limits, Peer
-from streams.simulator.rest import Request, Rest
+from streams.simulator.rest import Rest
+from streams.simulator.resthttp import RestHttp, Terms
 from streams.simulator.tape import emissions
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from websockets.asyncio.server import Server, ServerConnection
-    from websockets.http11 import Request as Upgrade
+    from websockets.http11 import Request, Response
 
     from streams.simulator.irregular import Irregularity
     from streams.simulator.rest import Archive
@@ -35,6 +34,9 @@ FEED_PATH: Final = "/stocks"
 
 SETTLE_S: Final = 0.1
 """From the first subscription to the start of the market: what a client asks for in several messages counts whole."""
+
+OPEN_S: Final = 120.0
+"""How long a client may take to ask for something, and an answer by REST may take."""
 
 CLOSE_S: Final = 2.0
 """How long a client may take to answer a close."""
@@ -78,6 +80,7 @@ class Simulator:
         irregularity: bars that come late or are sent again; None for a tidy feed.
         limits: what clients are granted.
         archive: what REST knows beyond the bars that were sent.
+        terms: on what terms it answers.
 
     Attributes:
         bars: second and minute bars that were due so far, whether or not anybody asked for them.
@@ -103,6 +106,7 @@ class Simulator:
         irregularity: Irregularity | None = None,
         limits: Limits | None = None,
         archive: Archive | None = None,
+        terms: Terms | None = None,
     ) -> None:
         if not 1 <= frame_events <= wire.MOST_EVENTS:
             raise ValueError(f"a frame holds 1 to {wire.MOST_EVENTS} events, not {frame_events}")
@@ -114,7 +118,7 @@ class Simulator:
         self._irregularity = irregularity
         self._limits = limits or Limits()
         self._book = Book()
-        self._rest = Rest(self._book, key=key, archive=archive)
+        self._http = RestHttp(Rest(self._book, key=key, archive=archive), terms or Terms(), clock, self.now_ms)
         self._time = MarketTime(source.start_ms, source.end_ms, speed)
         self._peers: set[Peer] = set()
         self._audience = asyncio.Event()
@@ -132,6 +136,11 @@ class Simulator:
         """Connections that are served; those being cut off are not among them."""
         return sum(not peer.leaving for peer in self._peers)
 
+    @property
+    def requests(self) -> int:
+        """Requests by REST that came so far."""
+        return self._http.requests
+
     def now_ms(self) -> int:
         """Market time, milliseconds since the epoch, UTC; all bars due by then have been sent."""
         return self._time.now_ms(self._clock.monotonic_s())
@@ -148,6 +157,7 @@ class Simulator:
                 host,
                 port,
                 process_request=self._answer,
+                open_timeout=OPEN_S,
                 compression=None,
                 ping_interval=self._limits.ping_s,
                 ping_timeout=self._limits.ping_s,
@@ -166,6 +176,7 @@ class Simulator:
         trace: TracebackType | None,
     ) -> None:
         self._market.cancel()
+        self._http.close()
         self._server.close()
         await self._server.wait_closed()
         await asyncio.wait({self._market})
@@ -235,14 +246,8 @@ class Simulator:
         else:
             self._audience.clear()
 
-    def _answer(self, _socket: ServerConnection, request: Upgrade) -> Response | None:
+    async def _answer(self, socket: ServerConnection, request: Request) -> Response | None:
         """REST, unless the request is for the feed."""
         if request.path.partition("?")[0] == FEED_PATH:
             return None
-        headers = request.headers
-        asked = Request(request.path, headers.get("Authorization"), headers.get("Host"))
-        reply = self._rest.answer(asked, self.now_ms())
-        answered = Headers(
-            {"Content-Type": reply.content_type, "Content-Length": str(len(reply.body)), "Connection": "close"}
-        )
-        return Response(reply.status, reply.status.phrase, answered, reply.body)
+        return await self._http.answer(socket, request)
