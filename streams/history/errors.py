@@ -6,6 +6,9 @@
 
     * `HistoryUnavailableError`: **retry**. Disk full or read-only, server away, slow or out of connections.
     * `HistoryRefusedError`: **skip**. The rows do not fit the table; asking again changes nothing.
+
+      * `HistoryKnownError`: one of them is stored already; the store itself then replaces instead of adding.
+
     * `HistoryDeniedError`: **stop**. The server refuses user, password or database; a person mends the URL.
     * `HistoryForeignError`: **stop**. The schema is of a newer technic, or not technic's; a person decides.
     * `HistoryDamagedError`: **stop**. A file cannot be read; a person moves it away.
@@ -39,6 +42,10 @@ class HistoryUnavailableError(HistoryError):
 
 class HistoryRefusedError(HistoryError):
     """The rows do not fit the table. Skip them: they never will."""
+
+
+class HistoryKnownError(HistoryRefusedError):
+    """A row with the key of one of these is stored already. The store replaces it instead."""
 
 
 class HistoryDeniedError(HistoryError):

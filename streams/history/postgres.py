@@ -1,7 +1,7 @@
 """A history in PostgreSQL 14 or newer: everything in schema ``technic``, in and out as Arrow columns by COPY.
 
-Rows come in through a temporary table of the session, which lets the server decide what is new; bars lie under the
-key by which they are read, so that a minute of all symbols is one stretch of the index.
+Bars are copied in directly, and where one of them is known through a temporary table of the session, from which the
+server replaces it. They lie under the key by which they are read: a minute of all symbols is one stretch of the index.
 """
 # ruff: noqa: S608 - the names in these statements are our own, numbers are integers, symbols keep their law
 
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import pyarrow as pa
 
 from streams.history.connection import DEADLINE_S, Connection
-from streams.history.errors import HistoryForeignError
+from streams.history.errors import HistoryKnownError
 from streams.history.merge import merged
-from streams.history.migrations import VERSION, due
+from streams.history.pgschema import ask, bring_up
 from streams.history.protocol import DAY_MS, KEEP, Span
 from streams.history.schema import (
     DAILY_BARS,
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
     from streams.types import Symbols
 
 _SYMBOL: Final = re.compile(r"[A-Za-z0-9./-]{1,16}")
-_LOCK: Final = 0x7463686E
-"""Advisory lock of those who bring the schema up."""
 
 
 class PostgresHistory:
@@ -62,7 +60,7 @@ class PostgresHistory:
     def __init__(self, url: Secret, *, read_only: bool = False, deadline_s: float = DEADLINE_S) -> None:
         self._connection = Connection(url, read_only=read_only, deadline_s=deadline_s)
         try:
-            self._connection.run(lambda cursor: _bring_up(cursor, self._connection.where, read_only=read_only))
+            self._connection.run(lambda cursor: bring_up(cursor, self._connection.where, read_only=read_only))
         except BaseException:
             self._connection.close()
             raise
@@ -120,7 +118,7 @@ class PostgresHistory:
             "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::BIGINT FROM pg_class"
             " WHERE relnamespace = 'technic'::regnamespace AND relkind = 'r'"
         )
-        return self._connection.run(lambda cursor: int(_ask(cursor, asked)[0][0]))
+        return self._connection.run(lambda cursor: int(ask(cursor, asked)[0][0]))
 
     def prune(self, now_ms: int, keep: Retention = KEEP) -> None:
         """Delete what is older than `keep`."""
@@ -155,7 +153,10 @@ class PostgresHistory:
         key = (kind.time, "symbol") if kind.by_time else ("symbol", kind.time)
         statement = insert(kind.name, kind.schema.names, key, f"SELECT * FROM new_{kind.name}", replaces=True)
         fresh = merged(rows, kind)
-        self._connection.run(lambda cursor: _through(cursor, kind.name, fresh, statement))
+        try:  # half the time, where it works
+            self._connection.run(lambda cursor: cursor.adbc_ingest(kind.name, fresh, mode="append"))
+        except HistoryKnownError:
+            self._connection.run(lambda cursor: _through(cursor, kind.name, fresh, statement))
         return len(rows)
 
     def _add(self, table: Table, rows: pa.Table) -> int:
@@ -178,39 +179,6 @@ class PostgresHistory:
 
     def _change_spans(self, kind: str, change: Callable[[list[Span]], list[Span]]) -> None:
         self._connection.run(lambda cursor: _change_spans(cursor, kind, change))
-
-
-def _bring_up(cursor: Any, where: str, *, read_only: bool) -> None:
-    """Check the schema's version and bring it up, one process at a time."""
-    if read_only:
-        due(where, _version(cursor, where), read_only=True)
-        return
-    cursor.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
-    cursor.fetchall()
-    version = _version(cursor, where)
-    if version == VERSION:
-        return
-    if not version:
-        cursor.execute("CREATE SCHEMA IF NOT EXISTS technic")
-        cursor.execute("CREATE TABLE version (version BIGINT NOT NULL)")
-        cursor.execute("INSERT INTO version VALUES (0)")
-    for step in due(where, version, read_only=False):
-        for statement in (*step.both, *step.server):
-            cursor.execute(statement)
-    cursor.execute(f"UPDATE version SET version = {VERSION}")
-
-
-def _version(cursor: Any, where: str) -> int:
-    """Version of the schema, 0 of an empty one."""
-    tables = (
-        "SELECT count(*), count(*) FILTER (WHERE relname = 'version') FROM pg_class"
-        " WHERE relkind = 'r' AND relnamespace = to_regnamespace('technic')"
-    )
-    ((count, ours),) = _ask(cursor, tables)
-    if count and not ours:
-        what = "schema technic holds another program's tables"
-        raise HistoryForeignError(where, what, "name another database in the URL")
-    return int(_ask(cursor, "SELECT version FROM version")[0][0]) if ours else 0
 
 
 def _through(cursor: Any, name: str, rows: pa.Table, statement: str) -> int:
@@ -257,12 +225,6 @@ def _last_of_equals(rows: pa.Table, table: Table) -> pa.Table:
 
 def _do(statement: str, cursor: Any) -> None:
     cursor.execute(statement)
-
-
-def _ask(cursor: Any, statement: str) -> list[tuple[Any, ...]]:
-    cursor.execute(statement)
-    rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
 
 
 def _table(cursor: Any, statement: str) -> pa.Table:

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 from streams.history.errors import (
     HistoryDeniedError,
     HistoryForeignError,
+    HistoryKnownError,
     HistoryRefusedError,
     HistoryUnavailableError,
 )
@@ -29,6 +30,7 @@ _BY_CLASS: Final = {
 }
 """By class of SQLSTATE; whatever is not here passes."""
 
+_KNOWN: Final = "23505"
 _NOT_PRIVILEGED: Final = "42501"
 _DENIED: Final = re.compile(
     r"authentication failed|no pg_hba\.conf entry|no password supplied|(role|database) \"[^\"]*\" does not exist"
@@ -40,6 +42,8 @@ def judged(where: str, error: Exception, hidden: Secret) -> HistoryError:
     """The error of ours for one of the driver's; the password is in it no more."""
     state = str(getattr(error, "sqlstate", None) or "")
     what = spoken(str(error), hidden)
+    if state == _KNOWN:
+        return HistoryKnownError(where, what, "it is to be replaced")
     if state == _NOT_PRIVILEGED:
         return HistoryDeniedError(where, what, "grant it to this user, or name another in the URL")
     if not state and _DENIED.search(what):

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from functools import partial
-from itertools import takewhile
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
 
-from streams.bars import concat
 from streams.history.errors import HistoryError, HistoryRefusedError, HistoryUnavailableError
+from streams.history.pending import Item, first_run, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,23 +31,6 @@ LONGEST_PAUSE_S: Final = 30.0
 
 _PIECE_ROWS = 200_000
 _MOST_ITEMS = 100_000
-
-
-class _Item(NamedTuple):
-    """Something to store.
-
-    Attributes:
-        rows: how many it counts for.
-        write: stores it; None for minutes, which are stored together.
-        bars: minutes.
-        kind, spans: what is known once it is stored; it is noted with it or not at all.
-    """
-
-    rows: int
-    write: Callable[[History], object] | None
-    bars: BarBatch | None = None
-    kind: str = ""
-    spans: Sequence[Span] = ()
 
 
 class Standing(NamedTuple):
@@ -89,7 +70,7 @@ class HistoryWriter:
         self, opens: Callable[[], History], *, limit_rows: int = LIMIT_ROWS, first_pause_s: float = FIRST_PAUSE_S
     ) -> None:
         self._opens, self._limit_rows, self._first_pause_s = opens, limit_rows, first_pause_s
-        self._items: deque[_Item] = deque(maxlen=2 * _MOST_ITEMS)  # half of them under way
+        self._items: deque[Item] = deque(maxlen=2 * _MOST_ITEMS)  # half of them under way
         self._change = threading.Condition()
         self._ending = threading.Event()
         self._waiting = self._stored = self._dropped = self._refused = self._failures = 0
@@ -102,24 +83,27 @@ class HistoryWriter:
 
     def minutes(self, bars: BarBatch, fetched: Sequence[Span] = ()) -> None:
         """Store minute bars some time soon, and then note that the spans `fetched` are known."""
-        self._hand_over(_Item(bars.size, None, bars, "minutes", fetched))
+        self._hand_over(Item(bars.size, None, bars, "minutes", fetched))
 
     def daily(self, days: DailyBars, source: str, as_of_ms: int, fetched: Sequence[Span] = ()) -> None:
         """Store daily bars some time soon, and then note that the spans `fetched` are known."""
-        write = partial(_write_daily, days, source, as_of_ms)
-        self._hand_over(_Item(len(days.day), write, None, "daily", fetched))
+        self._hand_over(
+            Item(
+                len(days.day), lambda history: history.write_daily(days, source, as_of_ms), kind="daily", spans=fetched
+            )
+        )
 
     def append(self, table: Journal, rows: pa.Table) -> None:
         """Add rows to a journal some time soon."""
-        self._hand_over(_Item(len(rows), partial(_append, table, rows)))
+        self._hand_over(Item(len(rows), lambda history: history.append(table, rows)))
 
     def put(self, table: Register, rows: pa.Table) -> None:
         """Store rows of a register some time soon."""
-        self._hand_over(_Item(len(rows), partial(_put, table, rows)))
+        self._hand_over(Item(len(rows), lambda history: history.put(table, rows)))
 
     def mark_fetched(self, kind: str, spans: Sequence[Span]) -> None:
         """Note what is known and empty; what holds rows is noted with them."""
-        self._hand_over(_Item(len(spans), _nothing, None, kind, spans))
+        self._hand_over(Item(len(spans), None, kind=kind, spans=spans))
 
     @property
     def standing(self) -> Standing:
@@ -151,7 +135,7 @@ class HistoryWriter:
         self._thread.join(max(timeout_s, 1.0) if stored else 1.0)
         return stored
 
-    def _hand_over(self, item: _Item) -> None:
+    def _hand_over(self, item: Item) -> None:
         if not item.rows:
             return
         with self._change:
@@ -177,7 +161,7 @@ class HistoryWriter:
         if self._history is not None:
             self._history.close()
 
-    def _next_piece(self) -> list[_Item] | None:
+    def _next_piece(self) -> list[Item] | None:
         """The oldest items, some at a time; None when all is over."""
         with self._change:
             self._change.wait_for(lambda: self._items or self._ending.is_set())
@@ -190,13 +174,13 @@ class HistoryWriter:
             self._busy = True
             return piece
 
-    def _attempt(self, piece: list[_Item], pause_s: float) -> float:
+    def _attempt(self, piece: list[Item], pause_s: float) -> float:
         """Store a piece; what could not be stored goes back to the front. Returns the next failure's pause."""
         done = 0
         try:
             history = self._history = self._history or self._opens()
             while done < len(piece):
-                run = _first_run(piece[done:])
+                run = first_run(piece[done:])
                 self._store(history, run)
                 done += len(run)
         except HistoryUnavailableError as error:
@@ -210,11 +194,11 @@ class HistoryWriter:
             self._settle([], None, fatal=False)
         return self._first_pause_s
 
-    def _store(self, history: History, run: list[_Item]) -> None:
+    def _store(self, history: History, run: list[Item]) -> None:
         rows = sum(item.rows for item in run)
         refused = ""
         try:
-            _write(history, run)
+            write(history, run)
         except (HistoryRefusedError, pa.ArrowException) as error:
             refused = str(error)
         with self._change:
@@ -223,7 +207,7 @@ class HistoryWriter:
             self._stored += 0 if refused else rows
             self._refusal = refused or self._refusal
 
-    def _settle(self, left: list[_Item], error: HistoryError | None, *, fatal: bool) -> None:
+    def _settle(self, left: list[Item], error: HistoryError | None, *, fatal: bool) -> None:
         with self._change:
             self._busy = False
             self._failing = str(error) if error else ""
@@ -241,36 +225,3 @@ class HistoryWriter:
         lost, self._history = self._history, None
         if lost is not None:
             lost.close()
-
-
-def _first_run(items: list[_Item]) -> list[_Item]:
-    """The first item; if it is minutes, all minutes that follow it directly."""
-    return list(takewhile(lambda item: item.bars is not None, items)) or items[:1]
-
-
-def _write(history: History, run: list[_Item]) -> None:
-    """Store a run, and only then what is known by it."""
-    minutes = [item.bars for item in run if item.bars is not None]
-    if minutes:
-        history.write_minutes(concat(minutes))
-    elif run[0].write is not None:
-        run[0].write(history)
-    spans = [span for item in run for span in item.spans]
-    if spans:
-        history.mark_fetched(run[0].kind, spans)
-
-
-def _write_daily(days: DailyBars, source: str, as_of_ms: int, history: History) -> None:
-    history.write_daily(days, source, as_of_ms)
-
-
-def _append(table: Journal, rows: pa.Table, history: History) -> None:
-    history.append(table, rows)
-
-
-def _put(table: Register, rows: pa.Table, history: History) -> None:
-    history.put(table, rows)
-
-
-def _nothing(history: History) -> None:
-    """What was fetched held no rows."""

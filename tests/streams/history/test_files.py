@@ -16,10 +16,12 @@ import pytest
 from streams.bars import MINUTE_MS
 from streams.history.errors import HistoryDamagedError, HistoryForeignError, HistoryUnavailableError
 from streams.history.files import FileHistory
+from streams.history.migrations import APPLICATION, STEPS, VERSION
 from streams.history.parts import FAN
 from streams.history.protocol import DAY_MS, Retention, Span
 from tests.fakes.program import environment
 from tests.streams.history.samples import JAN_6, OPEN_MS, days, minutes
+from tests.streams.history.test_small import alerts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,6 +121,24 @@ def test_a_newer_schema_is_refused_and_untouched(history: FileHistory) -> None:
     for read_only in (True, False):
         with pytest.raises(HistoryForeignError, match="newer technic"):
             FileHistory(history.folder, read_only=read_only)
+
+
+@pytest.mark.parametrize("version", range(1, VERSION))
+def test_an_older_schema_is_brought_up_by_a_writer_and_keeps_its_rows(tmp_path: Path, version: int) -> None:
+    with sqlite3.connect(tmp_path / "history.sqlite") as raw:
+        for step in STEPS[:version]:
+            for statement in step.both:
+                raw.execute(statement)
+        raw.execute("INSERT INTO spans VALUES ('daily', 'A', 1, 2, 3)")
+        raw.execute(f"PRAGMA application_id = {APPLICATION}")
+        raw.execute(f"PRAGMA user_version = {version}")
+    raw.close()
+    with pytest.raises(HistoryForeignError, match="older technic"):
+        FileHistory(tmp_path, read_only=True)
+    with FileHistory(tmp_path) as history:
+        assert history.fetched("daily") == [Span("A", 1, 2, 3)]
+        assert history.append("alerts", alerts(1)) == 1
+    FileHistory(tmp_path, read_only=True).close()
 
 
 def test_another_programs_database_is_refused(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+from adbc_driver_manager import Error as DriverError
 from adbc_driver_postgresql import dbapi
 
 from streams.history.errors import (
@@ -20,7 +21,7 @@ from streams.history.open import open_history
 from streams.history.postgres import PostgresHistory
 from streams.history.protocol import Span
 from streams.history.tables import ALERTS
-from streams.history.verdict import shown, spoken
+from streams.history.verdict import judged, shown, spoken
 from streams.secret import Secret
 from tests.fakes.postgres import Postgres, sql, wait_until
 from tests.streams.history.samples import OPEN_MS, minutes
@@ -249,3 +250,25 @@ def test_nothing_of_the_url_is_in_an_error() -> None:
     with pytest.raises(HistoryUnavailableError) as refused:
         open_history(Secret("postgresql://me:hu sh@127.0.0.1:1/x"))
     assert "hu sh" not in f"{refused.value!r}{refused.value}{refused.value.__cause__!r}"
+
+
+@pytest.mark.parametrize(
+    ("state", "kind"),
+    [
+        ("53100", HistoryUnavailableError),  # disk full
+        ("53200", HistoryUnavailableError),  # out of memory
+        ("57P01", HistoryUnavailableError),  # shut down by its administrator
+        ("57P03", HistoryUnavailableError),  # starting up
+        ("40P01", HistoryUnavailableError),  # deadlock
+        ("25006", HistoryUnavailableError),  # a standby
+        ("28P01", HistoryDeniedError),
+        ("3D000", HistoryDeniedError),
+        ("42501", HistoryDeniedError),
+        ("42P01", HistoryForeignError),
+        ("22021", HistoryRefusedError),
+        ("23502", HistoryRefusedError),
+    ],
+)
+def test_each_state_says_who_acts(state: str, kind: type[Exception]) -> None:
+    error = DriverError("no", status_code=1, sqlstate=state)
+    assert type(judged("here", error, Secret("postgresql:///x"))) is kind
