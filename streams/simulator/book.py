@@ -79,8 +79,7 @@ class Book:
         """Take in minute bars of one start and of different symbols, the fields of the day filled."""
         bars = prints.bars
         start_ms = int(bars.start_ms[0])
-        date_ = date_of(start_ms)
-        day = self._days.setdefault(day_number(date_), _Day(trading_day(date_)))
+        day = self._day(date_of(start_ms))
         index = np.fromiter(map(self._positions.__getitem__, bars.symbol.tolist()), np.int64, bars.size)
         trades = np.maximum(np.round(bars.values[4] / prints.trade_size), 1.0)
         values = np.vstack((bars.values[:6], trades))
@@ -113,6 +112,12 @@ class Book:
             np.concatenate([piece.start_ms for piece in pieces]),
             np.concatenate([piece.values for piece in pieces], axis=1),
         )
+
+    def _day(self, day: date) -> _Day:
+        number = day_number(day)
+        if number not in self._days:
+            self._days[number] = _Day(trading_day(day))
+        return self._days[number]
 
     def _make_room(self) -> None:
         while self.rows > self._most_rows:

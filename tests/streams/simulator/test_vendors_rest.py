@@ -19,7 +19,7 @@ from streams.simulator.rest import Archive
 from streams.simulator.server import Simulator
 from tests.streams.simulator.market_of import MONDAY, TUESDAY, Bar, minutes, ms, official
 from tests.streams.simulator.test_corporate import DOCUMENT
-from tests.streams.simulator.test_server import received
+from tests.streams.simulator.test_server import enter, received
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -87,6 +87,18 @@ async def test_nothing_is_known_before_it_was_sent() -> None:
     async with exchange(played=False) as simulator:
         bars = await ask(simulator, lambda c: c.get_aggs("A", 1, "minute", MONDAY, TUESDAY))
     assert [bar.timestamp for bar in bars] == [ms("09:30"), ms("16:30")]
+
+
+async def test_while_the_market_runs_no_bar_is_known_before_its_time() -> None:
+    tape = Tape([Bar("A", f"09:{k}") for k in range(30, 60)])
+    async with (
+        Simulator(tape, clock=SystemClock(), speed=3_000) as simulator,
+        await enter(simulator, "AM.*", max_queue=None),
+    ):
+        known: list[Any] = []
+        while len(known) < 30:
+            known = await ask(simulator, lambda c: c.get_aggs("A", 1, "minute", MONDAY, TUESDAY))
+            assert all(bar.timestamp + 64_000 <= simulator.now_ms() for bar in known)
 
 
 async def test_get_grouped_daily_aggs_reads_the_day_that_has_closed() -> None:
