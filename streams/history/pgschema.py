@@ -26,7 +26,8 @@ def bring_up(cursor: Any, where: str, *, read_only: bool) -> None:
     if version == VERSION:
         return
     if not version:
-        cursor.execute("CREATE SCHEMA IF NOT EXISTS technic")
+        if ask(cursor, "SELECT to_regnamespace('technic') IS NULL") == [(True,)]:  # who may not make one may own one
+            cursor.execute("CREATE SCHEMA technic")
         cursor.execute("CREATE TABLE version (version BIGINT NOT NULL)")
         cursor.execute("INSERT INTO version VALUES (0)")
     for step in due(where, version, read_only=False):

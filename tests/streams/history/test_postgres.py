@@ -59,11 +59,11 @@ def test_a_killed_server_is_an_error_until_it_is_back(frail: Postgres) -> None:
 
 
 def test_a_stopped_server_costs_the_deadline_once_and_then_nothing(frail: Postgres) -> None:
-    with PostgresHistory(frail.url, deadline_s=0.3) as history:
+    with PostgresHistory(frail.url, deadline_s=2) as history:
         history.write_minutes(minutes(["A"], [OPEN_MS]))
         frail.pause()
         for _ in range(3):
-            with pytest.raises(HistoryUnavailableError, match=r"no answer within 0\.3 s"):
+            with pytest.raises(HistoryUnavailableError, match=r"no answer within 2 s"):
                 count(history)
         frail.resume()
         wait_until(lambda: not history._connection._patience.engaged)
@@ -71,7 +71,7 @@ def test_a_stopped_server_costs_the_deadline_once_and_then_nothing(frail: Postgr
 
 
 def test_a_stopped_server_does_not_hold_up_the_end(frail: Postgres) -> None:
-    history = PostgresHistory(frail.url, deadline_s=0.2)
+    history = PostgresHistory(frail.url, deadline_s=2)
     frail.pause()
     with pytest.raises(HistoryUnavailableError):
         count(history)
@@ -99,7 +99,7 @@ def opens(url: Secret) -> bool:
 
 def test_a_statement_that_waits_too_long_is_given_up_by_the_server(postgres: Postgres) -> None:
     url = postgres.database()
-    with PostgresHistory(url, deadline_s=0.5) as history, dbapi.connect(url.reveal()) as other:
+    with PostgresHistory(url, deadline_s=2) as history, dbapi.connect(url.reveal()) as other:
         with other.cursor() as cursor:
             cursor.execute("LOCK TABLE technic.minutes IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(HistoryUnavailableError, match=r"timeout|no answer"):
@@ -207,6 +207,14 @@ def test_a_user_without_rights_is_for_a_person(postgres: Postgres) -> None:
     sql(url, "CREATE ROLE guest LOGIN")
     with pytest.raises(HistoryDeniedError, match="grant it"):
         open_history(Secret(url.reveal().replace("postgres:@", "guest:@")))
+
+
+def test_a_user_may_be_given_an_empty_schema_instead_of_the_right_to_make_one(postgres: Postgres) -> None:
+    url = postgres.database()
+    sql(url, "CREATE ROLE keeper LOGIN")
+    sql(url, "CREATE SCHEMA technic AUTHORIZATION keeper")
+    with open_history(Secret(url.reveal().replace("postgres:@", "keeper:@"))) as history:
+        assert history.write_minutes(minutes(["A"], [OPEN_MS])) == 1
 
 
 def test_text_that_the_server_cannot_hold_is_refused_and_the_rest_goes_on(postgres: Postgres) -> None:
