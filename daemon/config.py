@@ -77,6 +77,13 @@ def _redis_url(secret: Secret) -> Secret:
     return secret
 
 
+def _history_url(secret: Secret) -> Secret:
+    text = secret.reveal()
+    if text != "files" and urlsplit(text).scheme not in {"postgresql", "postgres"}:
+        raise ValueError('has to be "files", or postgresql://user:password@host:port/database')
+    return secret
+
+
 def _chosen_rules(value: object) -> object:
     return None if value == "default" else value
 
@@ -266,6 +273,37 @@ class StateSection(Section):
     )
 
 
+class RestSection(Section):
+    """What is asked of the exchange besides its feed."""
+
+    rate_per_minute: float = Field(
+        default=300.0,
+        ge=1,
+        le=6_000,
+        description="Requests that the plan allows in a minute, by all of technic together: 5 for a free plan, at most "
+        "6,000 for a paid one.",
+    )
+    burst: int = Field(default=10, ge=1, le=1_000, description="How many of them may be made at once.")
+
+
+class HistorySection(Section):
+    """Bars, alerts and reference tables that are kept."""
+
+    enabled: bool = Field(default=True, description="Keep them.")
+    url: Annotated[SecretText, AfterValidator(_history_url)] = Field(
+        default=Secret("files"),
+        description="`files` for Parquet and SQLite in the folder `history` of the state folder, or "
+        "`postgresql://user:password@host:port/database`.",
+    )
+    minute_days: int = Field(default=60, ge=2, le=3_660, description="How long minute bars are kept, days.")
+    daily_days: int = Field(default=1_830, ge=30, le=36_600, description="How long daily bars are kept, days.")
+
+    @property
+    def files(self) -> bool:
+        """Whether they are files in the state folder."""
+        return self.url.reveal() == "files"
+
+
 class HttpSection(Section):
     """Status page, health and metrics."""
 
@@ -305,6 +343,8 @@ class Config(Section):
     model: ModelSection = ModelSection()
     redis: RedisSection = RedisSection()
     state: StateSection
+    rest: RestSection = RestSection()
+    history: HistorySection = HistorySection()
     http: HttpSection = HttpSection()
     log: LogSection = LogSection()
 
@@ -325,7 +365,7 @@ def secrets_of(config: Config) -> Iterator[tuple[str, Secret]]:
 def _parts(text: str) -> Iterator[str]:
     """Of an address only the password is secret; any other secret is so as a whole."""
     if "://" not in text:
-        yield text if text != "embedded" else ""
+        yield text if text not in {"embedded", "files"} else ""
     elif password := urlsplit(text).password:
         yield text
         yield password
