@@ -156,10 +156,13 @@ class HistoryWriter:
 
     def _run(self) -> None:
         pause_s = self._first_pause_s
-        while (piece := self._next_piece()) is not None:
-            pause_s = self._attempt(piece, pause_s)
-        if self._history is not None:
-            self._history.close()
+        try:
+            while (piece := self._next_piece()) is not None:
+                pause_s = self._attempt(piece, pause_s)
+        except Exception as error:  # noqa: BLE001 - a thread that ends unseen would drop rows for ever
+            mistake = HistoryError("writer", f"ended by {error!r}", "this is a mistake of technic's own: report it")
+            self._settle([], mistake, fatal=True)
+        self._release()
 
     def _next_piece(self) -> list[Item] | None:
         """The oldest items, some at a time; None when all is over."""
@@ -185,7 +188,7 @@ class HistoryWriter:
                 done += len(run)
         except HistoryUnavailableError as error:
             self._settle(piece[done:], error, fatal=False)
-            self._reopen()
+            self._release()
             self._ending.wait(pause_s)
             return min(pause_s * 2, LONGEST_PAUSE_S)
         except HistoryError as error:
@@ -221,7 +224,7 @@ class HistoryWriter:
             self._shed()
             self._change.notify_all()
 
-    def _reopen(self) -> None:
+    def _release(self) -> None:
         lost, self._history = self._history, None
         if lost is not None:
             lost.close()

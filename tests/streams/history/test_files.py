@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -102,6 +103,19 @@ def test_a_merge_that_was_killed_before_it_deleted_changes_nothing(history: File
     history.prune(OPEN_MS + DAY_MS)
     assert history.minutes(None, OPEN_MS, OPEN_MS + 1)["close"].to_pylist() == [2.0]
     assert len(files(history)) == 1
+
+
+def test_a_writer_that_hangs_with_the_lock_holds_up_others_no_longer_than_a_deadline(
+    history: FileHistory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history.write_minutes(minutes(["A"], [OPEN_MS]))
+    monkeypatch.setattr("streams.history.parts._LOCK_TRIES", 3)
+    with (history.folder / "minutes/.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(HistoryUnavailableError, match="another process"):
+            history.write_minutes(minutes(["B"], [OPEN_MS]))
+        assert history.minutes(None, OPEN_MS, OPEN_MS + 1).num_rows == 1
+    assert history.write_minutes(minutes(["B"], [OPEN_MS])) == 1
 
 
 def test_a_damaged_part_is_named(history: FileHistory) -> None:

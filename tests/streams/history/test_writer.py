@@ -157,6 +157,14 @@ def test_what_a_person_has_to_mend_ends_the_writing_and_is_said(frail: Frail, wr
     assert frail.opened == 1
 
 
+def test_a_mistake_of_our_own_ends_the_writing_and_is_said(frail: Frail, writer: HistoryWriter) -> None:
+    frail.error = ZeroDivisionError("oops")  # type: ignore[assignment]
+    writer.minutes(minutes(["A"], [OPEN_MS]))
+    wait_until(lambda: writer.standing.fatal)
+    assert "oops" in str(writer.standing.fatal)
+    assert writer.standing.dropped == 1
+
+
 def test_rows_that_the_store_refuses_do_not_hold_up_others(opener: Callable[[], History]) -> None:
     writer = HistoryWriter(opener)
     writer.append("alerts", alerts(1).drop_columns("rule"))
