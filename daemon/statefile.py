@@ -4,11 +4,15 @@ One file: a line with the length and the checksum of what follows, a directory a
 checksum of each array), and the bytes of the arrays. Written beside its name, flushed, renamed: a reader finds the old
 state or the new one, never a mixture. The checksums are CRC-32: they tell a torn or altered file from a whole one at
 the speed of the disk; who can write into the state folder is not kept out by any checksum.
+
+A large array is checked piece by piece and then mapped, not held: whoever takes the state over copies it anyway, and
+fresh memory for hundreds of megabytes costs more than to read them.
 """
 
 from __future__ import annotations
 
 import math
+import mmap
 import os
 from itertools import pairwise
 from typing import IO, TYPE_CHECKING
@@ -29,6 +33,13 @@ MAX_BYTES = 4 << 30
 _FIRST = b"technic state %d %d\n"
 _MAX_FIRST_BYTES = 64
 _PIECE_BYTES = 8 << 20
+_CHECKED_BYTES = 256 << 10
+"""A piece that stays in the processor's cache until its checksum is known."""
+
+_MAPPED_BYTES = 1 << 20
+"""Arrays of this size are mapped."""
+
+_ALIGNED = 8
 _PLAIN = "biufSU"
 
 
@@ -41,6 +52,10 @@ class _Array(msgspec.Struct, array_like=True):
     dtype: str
     shape: tuple[int, ...]
     crc: int
+
+    @property
+    def size_bytes(self) -> int:
+        return np.dtype(self.dtype).itemsize * math.prod(self.shape)
 
 
 class _Directory(msgspec.Struct):
@@ -56,10 +71,9 @@ def write(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> int:
     """
     plain = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     entries = [_Array(name, a.dtype.str, a.shape, crc32(_bytes(a))) for name, a in plain.items()]
-    directory = msgspec.json.encode(_Directory(SCHEMA, entries))
     beside = path.with_name(path.name + ".tmp")
     with beside.open("wb") as file:
-        file.write(_FIRST % (len(directory), crc32(directory)) + directory)
+        file.write(_head(entries))
         for array in plain.values():
             _write_evenly(file, _bytes(array))
         file.flush()
@@ -73,21 +87,31 @@ def write(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> int:
 def read(path: Path) -> dict[str, NDArray[np.generic]] | None:
     """The state at `path`, None where there is none.
 
+    The arrays can be written to, and the file stays as it is; but copy what is to last: of the large ones a page comes
+    from the file when it is first looked at, and the file stays open for as long as one of them is held.
+
     Raises:
         StateRefusedError: torn, altered, of another schema, or too large.
     """
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise StateRefusedError(f"{path}: {size} bytes, more than {MAX_BYTES}")
         with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_BYTES:
+                raise StateRefusedError(f"{path}: {size} bytes, more than {MAX_BYTES}")
             directory = _read_directory(path, file, size)
-            held = sum(np.dtype(entry.dtype).itemsize * math.prod(entry.shape) for entry in directory.arrays)
-            if file.tell() + held != size:
+            if file.tell() + sum(entry.size_bytes for entry in directory.arrays) != size:
                 raise _torn(path)
-            return {entry.name: _read_array(path, file, entry) for entry in directory.arrays}
+            mapped = np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY), np.uint8)
+            return {entry.name: _read_array(path, file, entry, mapped) for entry in directory.arrays}
     except FileNotFoundError:
         return None
+
+
+def _head(entries: list[_Array]) -> bytes:
+    """First line and directory; this ends in as many blanks as it takes for the arrays to begin aligned."""
+    text = msgspec.json.encode(_Directory(SCHEMA, entries))
+    padded = (text + b" " * blanks for blanks in range(2 * _ALIGNED))
+    return min((_FIRST % (len(t), crc32(t)) + t for t in padded), key=lambda head: len(head) % _ALIGNED)
 
 
 def _write_evenly(file: IO[bytes], content: memoryview) -> None:
@@ -142,11 +166,30 @@ def _read_directory(path: Path, file: IO[bytes], size: int) -> _Directory:
     return directory
 
 
-def _read_array(path: Path, file: IO[bytes], entry: _Array) -> NDArray[np.generic]:
-    array = np.empty(entry.shape, entry.dtype)
-    if file.readinto(_bytes(array)) != array.nbytes or crc32(_bytes(array)) != entry.crc:  # type: ignore[attr-defined]
+def _read_array(path: Path, file: IO[bytes], entry: _Array, mapped: NDArray[np.uint8]) -> NDArray[np.generic]:
+    at, size = file.tell(), entry.size_bytes
+    if size >= _MAPPED_BYTES and at % _ALIGNED == 0:
+        room, array = np.empty(_CHECKED_BYTES, np.uint8), mapped[at : at + size].view(entry.dtype).reshape(entry.shape)
+    else:
+        array = np.empty(entry.shape, entry.dtype)
+        room = array.reshape(-1).view(np.uint8)
+    if _checksum(file, size, room.data) != entry.crc:
         raise _torn(path)
     return array
+
+
+def _checksum(file: IO[bytes], size: int, room: memoryview) -> int:
+    """Of the next `size` bytes, read into `room`, over and over if that is smaller; -1 if there are fewer.
+
+    Read, even where they are mapped: what the disk does not give is an error here, there it would be a crash.
+    """
+    crc = 0
+    for at in range(0, size, max(len(room), 1)):
+        piece = room[: size - at]
+        if file.readinto(piece) != len(piece):  # type: ignore[attr-defined]
+            return -1
+        crc = crc32(piece, crc)
+    return crc
 
 
 def _bytes(array: NDArray[np.generic]) -> memoryview:
