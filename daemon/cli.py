@@ -51,6 +51,16 @@ class Stream(StrEnum):
     events = "events"
 
 
+class Order(StrEnum):
+    """What a scan is ranked by."""
+
+    score = "score"
+    activity = "activity"
+    change = "change"
+    gap = "gap"
+    relative_volume = "relative_volume"
+
+
 class OnEnd(StrEnum):
     """What follows the last bar."""
 
@@ -220,6 +230,50 @@ def replay(
     from daemon.commands import replay as command  # noqa: PLC0415
 
     command.replay(config, bars, bar.ms, alerts=alerts, as_json=as_json)
+
+
+@app.command()
+def scan(
+    config: ConfigFile = None,
+    max_symbols: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Only the N symbols that trade most.")
+    ] = None,
+    symbols: Annotated[Path | None, typer.Option(metavar="FILE", help="Only the symbols that this file names.")] = None,
+    by: Annotated[Order, typer.Option(help="What the table is ranked by.")] = Order.score,
+    lines: Annotated[int, typer.Option("-n", "--lines", metavar="N", min=1, help="Rows to show.")] = 25,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the whole table here: .parquet, else CSV.")
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say what will be asked of the exchange, and why.")
+    ] = False,
+    watch: Annotated[
+        float | None, typer.Option(metavar="SECONDS", min=1, help="Scan again every so many seconds.")
+    ] = None,
+    duration: Duration = None,
+    as_json: Json = False,
+) -> None:
+    """Rank the market now.
+
+    Score, change, gap, relative volume, rank in the sector, the rules that hold, and why. Asks the exchange for what is
+    not known yet, and for nothing else.
+    """
+    if symbols is not None and max_symbols is not None:
+        raise typer.BadParameter("give one of --symbols FILE and --max-symbols N")
+    from daemon.commands import scan as command  # noqa: PLC0415
+
+    command.scan(
+        config,
+        symbols,
+        max_symbols,
+        by=by.value,
+        out=out,
+        explain=explain,
+        watch_s=watch,
+        duration_s=duration,
+        lines=lines,
+        as_json=as_json,
+    )
 
 
 @app.command()

@@ -22,7 +22,7 @@ import msgspec
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -84,8 +84,8 @@ def write(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> int:
     return size
 
 
-def read(path: Path) -> dict[str, NDArray[np.generic]] | None:
-    """The state at `path`, None where there is none.
+def read(path: Path, wanted: Callable[[str], bool] = lambda _name: True) -> dict[str, NDArray[np.generic]] | None:
+    """The state at `path`, None where there is none; only the arrays whose names are wanted are read and checked.
 
     The arrays can be written to, and the file stays as it is; but copy what is to last: of the large ones a page comes
     from the file when it is first looked at, and the file stays open for as long as one of them is held.
@@ -102,7 +102,13 @@ def read(path: Path) -> dict[str, NDArray[np.generic]] | None:
             if file.tell() + sum(entry.size_bytes for entry in directory.arrays) != size:
                 raise _torn(path)
             mapped = np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY), np.uint8)
-            return {entry.name: _read_array(path, file, entry, mapped) for entry in directory.arrays}
+            arrays = {}
+            for entry in directory.arrays:
+                if wanted(entry.name):
+                    arrays[entry.name] = _read_array(path, file, entry, mapped)
+                else:
+                    file.seek(entry.size_bytes, os.SEEK_CUR)
+            return arrays
     except FileNotFoundError:
         return None
 

@@ -1,6 +1,7 @@
 """What can go wrong in a command itself, and who acts.
 
 * `OutputError`: **stop**. A file to be written cannot be; a person names another one.
+* `SymbolsFileError`: **stop**. A list of symbols cannot be used; a person mends it.
 * `NoServerError`: **stop**. The embedded server does not run; a person starts the daemon.
 """
 
@@ -32,3 +33,15 @@ class NoServerError(Exception):
 
     def __str__(self) -> str:
         return f"nothing listens at {self.url}: start `technic run` with this state.folder, or set redis.url"
+
+
+class SymbolsFileError(Exception):
+    """A file that should name symbols does not; line 0 is the file as a whole."""
+
+    def __init__(self, path: Path, line: int, reason: str) -> None:
+        super().__init__(path, line, reason)
+        self.path, self.line, self.reason = path, line, reason
+
+    def __str__(self) -> str:
+        place = f"{self.path}:{self.line}" if self.line else str(self.path)
+        return f"{place}: {self.reason}; write symbols separated by blanks, commas or new lines, # begins a remark"

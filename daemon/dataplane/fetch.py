@@ -69,7 +69,7 @@ async def known(shelf: Shelf, symbols: Symbols, days: Longs) -> Known:
     return Known(bars, whole, [Range(span.key.encode(), span.first, span.last) for span in ranges])
 
 
-async def plan_for(shelf: Shelf, symbols: Symbols, days: Longs, *, today: int | None = None) -> FetchPlan:
+async def plan_for(shelf: Shelf, symbols: Symbols, days: Longs, *, today: bool = False) -> FetchPlan:
     """The fewest calls for what the store lacks; see `daemon.dataplane.planner.fetch_plan`."""
     return fetch_plan(symbols, days, await known(shelf, symbols, days), today=today)
 

@@ -114,6 +114,15 @@ class SessionTable:
         """``int64``: index of the newest day whose pre-market has begun; `NO_DAY` before the first."""
         return np.searchsorted(self.pre_ms, ms, side="right") - 1
 
+    def dates(self, ms: int, most: int) -> tuple[int, Longs]:
+        """The trading day of a moment, and up to `most` before it, ascending; as days since 1970.
+
+        Between two days it is the one that is over; `NO_DAY` before the first.
+        """
+        day = int(self.day(ms))
+        dates = self.open_ms[max(day - most, 0) : day + 1] // DAY_MS
+        return (int(dates[-1]), dates[:-1]) if day >= 0 else (NO_DAY, dates[:0])
+
     def phase(self, ms: Longs | int) -> NDArray[np.int8]:
         """``int8``: code of the `Phase`."""
         day = self.day(ms)

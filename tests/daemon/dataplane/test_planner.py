@@ -59,19 +59,18 @@ def test_a_symbol_is_asked_over_the_span_of_what_it_misses() -> None:
     assert fetch_plan(SYMBOLS[:1], DAYS, known).ranges == (Range(b"A", 101, 105),)
 
 
-def test_today_is_one_call_that_answers_the_day_before_too() -> None:
-    yesterday = Known(bars(*[(s, int(d)) for s in SYMBOLS.tolist() for d in DAYS[:-1]]), NO_DAYS, ())
-    plan = fetch_plan(SYMBOLS, DAYS, yesterday, today=107)
-    assert plan == FetchPlan(snapshot=True, days=(), ranges=(), cells=4)
-    assert plan.calls == 1
+def test_today_is_one_call_for_all() -> None:
+    everything = Known(bars(), DAYS, ())
+    assert fetch_plan(SYMBOLS, DAYS, everything, today=True) == FetchPlan(snapshot=True, days=(), ranges=(), cells=0)
+    assert fetch_plan(SYMBOLS[:0], DAYS, everything, today=True).calls == 0
 
 
 def test_a_plan_says_what_it_asks_and_for_what() -> None:
-    plan = fetch_plan(SYMBOLS[:1], DAYS, Known(bars((b"A", 100)), NO_DAYS, ()), today=107)
+    plan = fetch_plan(SYMBOLS[:1], DAYS, Known(bars((b"A", 100)), NO_DAYS, ()), today=True)
     assert plan.explain().splitlines() == [
         "2 calls for 4 missing daily bars, the fewest there can be:",
-        "  1 snapshot of the market: today so far, and the day before",
-        "  1 symbol, all missing days each: A 1970-04-12..1970-04-16",
+        "  1 snapshot of the market: today so far",
+        "  1 symbol, all missing days each: A 1970-04-12..1970-04-17",
     ]
     assert fetch_plan(SYMBOLS, DAYS, Known(bars(), DAYS, ())).explain() == "nothing is missing: no call"
 

@@ -1,0 +1,216 @@
+"""One scan: what is known already, what has to be asked, and the table that comes of both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from daemon.dataplane.daystatistics import Days, renew_splits, statistics
+from daemon.dataplane.fetch import fetch, plan_for
+from daemon.dataplane.profile import BUCKET_MINUTES, BUCKETS, typical
+from daemon.dataplane.universe import renew, universe
+from daemon.engine.sessions import PRE_MS
+from daemon.scan.judged import judged
+from daemon.scan.quotes import quotes
+from daemon.scan.table import table
+from streams.bars import MINUTE_MS, SYMBOL
+from streams.polygon.rest.errors import RestError
+from streams.polygon.rest.limiter import Priority
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from pathlib import Path
+
+    from daemon.dataplane.fetch import Fetched
+    from daemon.dataplane.lookups import Lookups
+    from daemon.dataplane.planner import FetchPlan
+    from daemon.dataplane.shelf import Shelf
+    from daemon.dataplane.universe import Universe
+    from daemon.engine.sessions import SessionTable
+    from daemon.scan.table import Table
+    from streams.polygon.rest.client import Rest
+    from streams.types import Clock, Symbols
+
+RECENT_DAYS = 7
+"""Trading days among which the last known one tells what is traded most."""
+
+SINGLY = 100
+"""Up to so many symbols are named in a request for quotes; for more the whole market is asked."""
+
+
+class Wish(NamedTuple):
+    """What is to be scanned.
+
+    Attributes:
+        symbols: ``S16[n]``, sorted; None for all that is listed.
+        most_symbols: of all that is listed only so many, those traded most; None for all.
+        by: order of the table, see `daemon.scan.table.ORDERS`.
+        most_rows: rows of the table; None for all.
+    """
+
+    symbols: Symbols | None = None
+    most_symbols: int | None = None
+    by: str = "score"
+    most_rows: int | None = None
+
+
+class Scan(NamedTuple):
+    """A table, and what it took.
+
+    Attributes:
+        table: best first.
+        universe: what was scanned.
+        as_of_ms: market time of the quotes.
+        judged_ms: start of the last minute that scores and rules know of, None if they know nothing of today.
+        calls: requests that were made.
+        wanted, had: daily bars needed, and those of them that were known before; silent days are known, too.
+        seconds: all of it.
+        troubles: what could not be had, in words; the table is without it.
+    """
+
+    table: Table
+    universe: Universe
+    as_of_ms: int
+    judged_ms: int | None
+    calls: int
+    wanted: int
+    had: int
+    seconds: float
+    troubles: tuple[str, ...]
+
+    @property
+    def hit_rate(self) -> float:
+        """Share of the daily bars needed that were known before; 1 where none was needed."""
+        return self.had / self.wanted if self.wanted else 1.0
+
+
+class Scanner:
+    """Scans again and again; what is the same all day is made ready once.
+
+    Args:
+        rest: the exchange.
+        shelf: the store.
+        lookups: the cache, None for none.
+        sessions: the exchange's calendar.
+        sectors: of symbols, by configuration; what it does not name is as the store knows it.
+        state: the engine's saved state.
+        clock: the machine's.
+        market_ms: tells market time.
+    """
+
+    def __init__(
+        self,
+        rest: Rest,
+        shelf: Shelf,
+        lookups: Lookups | None,
+        sessions: SessionTable,
+        sectors: Mapping[str, str],
+        state: Path,
+        clock: Clock,
+        market_ms: Callable[[], int],
+    ) -> None:
+        self._rest, self._shelf, self._lookups, self._sessions = rest, shelf, lookups, sessions
+        self._sectors, self._state, self._clock, self._market_ms = sectors, state, clock, market_ms
+        self._troubles: list[str] = []
+
+    async def scan(
+        self,
+        wish: Wish,
+        *,
+        explain: Callable[[FetchPlan], None] = lambda _plan: None,
+        progress: Callable[[int, int], None] = lambda _done, _total: None,
+    ) -> Scan:
+        """Scan now.
+
+        Args:
+            wish: what.
+            explain: shown what will be asked before it is.
+            progress: told calls done and calls planned while history is fetched.
+
+        Raises:
+            HistoryError: the store cannot be used.
+            RestError: the exchange does not tell what is traded now; for anything else the table goes without.
+        """
+        began_s, calls = self._clock.monotonic_s(), self._rest.calls
+        self._troubles = []
+        days = self._days()
+        chosen = await self._choose(wish, days)
+        plan = await plan_for(self._shelf, chosen.symbols, days.window, today=True)
+        explain(plan)
+        result = await fetch(plan, self._rest, self._shelf, self._clock, priority=Priority.NEEDED, progress=progress)
+        self._note(result)
+        await self._trying(renew_splits(self._shelf, self._rest, self._clock, days, Priority.NEEDED))
+        known = await statistics(self._shelf, self._lookups if not result.calls else None, chosen.symbols, days)
+        few = len(chosen.symbols) <= SINGLY
+        names = [symbol.decode() for symbol in chosen.symbols.tolist()]
+        found = await self._rest.snapshot(names if few else None, priority=Priority.NEEDED)
+        now_ms = self._market_ms()
+        begins_ms = self._begins_ms(now_ms)
+        now, previous = quotes(found, chosen.symbols, begins_ms)
+        known = known._replace(previous_close=np.where(np.isnan(known.previous_close), previous, known.previous_close))
+        share = typical(chosen.symbols).by(min((now_ms - begins_ms) / MINUTE_MS, BUCKETS * BUCKET_MINUTES))
+        thought = judged(self._state, chosen.symbols, begins_ms)
+        wanted = len(chosen.symbols) * len(days.window)
+        return Scan(
+            table(known, chosen.sector, now, share, thought.judgement, by=wish.by, most=wish.most_rows),
+            chosen,
+            now_ms,
+            thought.closed_ms,
+            self._rest.calls - calls,
+            wanted,
+            wanted - plan.cells,
+            self._clock.monotonic_s() - began_s,
+            tuple(self._troubles),
+        )
+
+    def _days(self) -> Days:
+        return Days(*self._sessions.dates(self._market_ms(), 260))
+
+    def _begins_ms(self, now_ms: int) -> int:
+        return int(self._sessions.open_ms[max(int(self._sessions.day(now_ms)), 0)]) - PRE_MS
+
+    async def _choose(self, wish: Wish, days: Days) -> Universe:
+        """What is scanned, with sectors by configuration where it names them."""
+        if wish.symbols is None:
+            await self._trying(renew(self._shelf, self._rest, self._clock, days.today, Priority.NEEDED))
+        listed = await universe(self._shelf)
+        if wish.symbols is not None:
+            listed = listed.of(wish.symbols)
+        else:
+            listed = listed.take(listed.active)
+            if wish.most_symbols is not None and wish.most_symbols < len(listed.symbols):
+                listed = listed.take(np.isin(listed.symbols, await self._traded_most(wish.most_symbols, days)))
+        names = [symbol.decode() for symbol in listed.symbols.tolist()]
+        sectors = [self._sectors.get(name, own) for name, own in zip(names, listed.sector, strict=True)]
+        return listed._replace(sector=sectors)
+
+    async def _traded_most(self, most: int, days: Days) -> Symbols:
+        """The symbols of the largest turnover on the last day that is known; that day is fetched if need be."""
+        window = days.before[-RECENT_DAYS:]
+        if not len(window):
+            return np.zeros(0, SYMBOL)
+        first, last = int(window[0]), int(window[-1])
+        bars = await self._shelf.ask(lambda history: history.daily(None, first, last))
+        if len(np.unique(bars.symbol)) < most:
+            everything = (await universe(self._shelf)).symbols
+            plan = await plan_for(self._shelf, everything, window[-1:])
+            self._note(await fetch(plan, self._rest, self._shelf, self._clock, priority=Priority.NEEDED))
+            bars = await self._shelf.ask(lambda history: history.daily(None, first, last))
+        symbols, row = np.unique(bars.symbol, return_inverse=True)
+        turnover = np.zeros(len(symbols))
+        np.maximum.at(turnover, row, np.nan_to_num(bars.values[3] * bars.values[4]))
+        chosen: Symbols = symbols[np.argsort(-turnover, kind="stable")[:most]]
+        return chosen
+
+    def _note(self, result: Fetched) -> None:
+        if result.failed:
+            calls = "1 call" if result.failed == 1 else f"{result.failed} calls"
+            self._troubles.append(f"{calls} for daily bars failed: {result.error}")
+
+    async def _trying(self, asked: Awaitable[object]) -> None:
+        """Something the table can go without."""
+        try:
+            await asked
+        except RestError as error:
+            self._troubles.append(str(error))
