@@ -8,6 +8,7 @@ import random
 import re
 import sys
 from contextlib import AsyncExitStack
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -28,10 +29,10 @@ from daemon.scan.scanner import Scanner, Wish
 from daemon.snapshot import FILE
 from streams.bars import SYMBOL
 from streams.history.open import open_history
-from streams.polygon.marketclock import MarketClock
 from streams.polygon.rest.client import Rest
 from streams.polygon.rest.limiter import RateLimiter
 from streams.polygon.rest.transport import Transport
+from streams.polygon.servertime import Anchor
 from streams.redis.cache import Cache
 from streams.redis.embedded import EmbeddedValkey
 
@@ -136,9 +137,7 @@ async def _scanner(config: Config, clock: Clock, stack: AsyncExitStack) -> Scann
     embedded = EmbeddedValkey(config.state.folder / "valkey", config.redis.port)
     url = embedded.url if config.redis.embedded else config.redis.url.reveal()
     cache = await stack.enter_async_context(Cache(url, config.redis.prefix, clock, jitter))
-    market = MarketClock(config.feed.rest, clock=clock, http=http, speed=config.feed.speed, key=key)
-    if not config.feed.vendor:
-        await market.poll()
+    market = clock.wall_ms if config.feed.vendor else await _market_time(rest, clock, config.feed.speed)
     sectors = (
         sectorfile.read(config.engine.sectors, config.engine.sectors_era) if config.engine.sectors is not None else {}
     )
@@ -150,8 +149,15 @@ async def _scanner(config: Config, clock: Clock, stack: AsyncExitStack) -> Scann
         sectors,
         config.state.folder / FILE,
         clock,
-        market.wall_ms,
+        market,
     )
+
+
+async def _market_time(rest: Rest, clock: Clock, speed: float) -> Callable[[], int]:
+    """A simulated exchange's time, asked once and carried on."""
+    told = datetime.fromisoformat((await rest.market_status()).serverTime)
+    anchor = Anchor(round(told.timestamp() * 1000), clock.monotonic_s(), speed)
+    return lambda: anchor.at(clock.monotonic_s())
 
 
 def history_of(config: Config) -> History:
