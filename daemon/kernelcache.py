@@ -72,6 +72,12 @@ def of_sources(folder: Path) -> Path:
     return chosen
 
 
+def is_empty() -> bool:
+    """Whether the folder is ours and holds no kernel: everything is going to be compiled."""
+    folder = _ours()
+    return folder is not None and next(_files(folder), None) is None
+
+
 def seal() -> None:
     """Vouch for what has been written since; what was vouched for before keeps its digest, whatever it holds now."""
     folder = _ours()

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import structlog
-from rich.console import Console
 
-from daemon import assembly, calendar, kernelcache
+from daemon import assembly, calendar, compiling, kernelcache
 from daemon.assembly import Untaught
 from daemon.engine import crosssection
 from daemon.engine.engine import Engine
+from daemon.progress import ProgressBar
 from daemon.scoring.view import untaught
 from streams.bars import MINUTE_MS, SECOND_MS, empty
 from streams.polygon.codec import Codec
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-WAIT = "compiling kernels: about half a minute, once for each version; then about a second"
+WAIT = "kernels are compiled once for each version: some 20 seconds; then it takes a second"
 
 _SAMPLE = (
     b'[{"ev":"A","sym":"A","v":1,"av":1,"op":1.0,"vw":1.0,"o":1.0,"c":1.0,"h":1.0,"l":1.0,"a":1.0,"z":1,'
@@ -46,23 +46,33 @@ class Warm(NamedTuple):
 
 
 def up(config: Config, clock: Clock) -> Warm:
-    """As `parts`, before an event loop or a child is there, so that Ctrl-C ends it at once; says what is waited for."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    """As `parts`, before an event loop or a child is there, so that Ctrl-C ends it at once; shows how far it is."""
+    cold = kernelcache.is_empty()
+    if cold:
         log.info("kernels", what=WAIT)
-    with console.status(WAIT):
-        return parts(config, clock)
+    with ProgressBar("compiling kernels", clock) as progress:
+        return parts(config, clock, progress if cold else None)
 
 
-def parts(config: Config, clock: Clock) -> Warm:
+def parts(config: Config, clock: Clock, progress: Callable[[int, int], None] | None = None) -> Warm:
     """Load calendar and rules, and compile all that a first bar needs.
+
+    Args:
+        config: whose rules.
+        clock: which calendar.
+        progress: told kernels compiled and about how many there will be.
 
     Raises:
         RulesError, CalendarError, OSError: as a start does.
     """
-    warm = Warm(calendar.load(config.state.cache, clock.wall_ms()), assembly.plan_of(config), Codec())
-    decoder(warm.codec)
-    kernels(warm.plan, warm.calendar.sessions, assembly.settings_of(config))
+    with compiling.decoder_beside() as ready:
+        warm = Warm(calendar.load(config.state.cache, clock.wall_ms()), assembly.plan_of(config), Codec())
+        names = {spec.indicator.name for specs in (warm.plan.specs, *warm.plan.longer.values()) for spec in specs}
+        total = compiling.COMMON + len(names)
+        with compiling.counted(lambda done: progress(min(done, total), total) if progress else None):
+            kernels(warm.plan, warm.calendar.sessions, assembly.settings_of(config))
+        ready()
+        decoder(warm.codec)
     return warm
 
 
