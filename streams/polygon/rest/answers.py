@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from streams.types import Flags, Floats, Longs, Symbols
 
 DAY_MS: Final = 86_400_000
+_STATUSES: Final = ("OK", "DELAYED")
 _TICKER: Final = re.compile(r"[A-Za-z0-9./-]{1,16}")
 
 T = TypeVar("T")
@@ -86,8 +87,7 @@ def page(body: bytes) -> Page:
         NoAnswerError: it is no such envelope.
     """
     found = _decoded(body, _Envelope)
-    if not found.status and found.results is None:
-        raise NoAnswerError("it has neither a status nor results")
+    _refuse_complaint(found.status, "results", found.results)
     return Page(found.results or (), found.next_url)
 
 
@@ -159,8 +159,7 @@ def snapshot(body: bytes) -> Snapshot:
         NoAnswerError: it is no snapshot.
     """
     found = _decoded(body, _Market)
-    if found.tickers is None and not found.status:
-        raise NoAnswerError("it has neither a status nor tickers")
+    _refuse_complaint(found.status, "tickers", found.tickers)
     quoted, rejected = records(found.tickers or (), Quoted)
     symbol = np.array([_name(one.ticker) for one in quoted], SYMBOL)
     day, minute, previous = (_traded([getattr(one, part) for one in quoted]) for part in ("day", "min", "prevDay"))
@@ -170,7 +169,7 @@ def snapshot(body: bytes) -> Snapshot:
     at = keep[last]
     return Snapshot(
         symbols,
-        np.array([one.updated // 1_000_000 for one in quoted], np.int64)[at],
+        _whole([one.updated / 1e6 for one in quoted], EARLIEST_MS, LATEST_MS)[at],
         day[:, at],
         minute[:, at],
         np.where(np.isfinite(minute[3]), minute_ms, 0)[at],
@@ -178,6 +177,14 @@ def snapshot(body: bytes) -> Snapshot:
         previous[:, at],
         rejected + len(quoted) - len(at),
     )
+
+
+def _refuse_complaint(status: str, name: str, rows: Sequence[msgspec.Raw] | None) -> None:
+    """A complaint under HTTP 200 has no results either, but it does not say that there are none."""
+    if status and status not in _STATUSES:
+        raise NoAnswerError(f"its status is {status[:40]!a}")
+    if not status and rows is None:
+        raise NoAnswerError(f"it has neither a status nor {name}")
 
 
 def _decoded(body: bytes, kind: type[T]) -> T:

@@ -122,7 +122,7 @@ class Quoted(msgspec.Struct):
     """A symbol within a snapshot."""
 
     ticker: str
-    updated: int = 0
+    updated: float = 0
     day: Traded = msgspec.field(default_factory=Traded)
     min: Traded = msgspec.field(default_factory=Traded)
     prevDay: Traded = msgspec.field(default_factory=Traded)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -116,3 +117,20 @@ def test_whatever_a_body_holds_it_is_an_answer_or_refused(body: bytes) -> None:
             read(body)
         except NoAnswerError:
             continue
+
+
+@pytest.mark.parametrize("status", ["ERROR", "NOT_AUTHORIZED", "NOT_FOUND", "anything"])
+def test_garbage_that_is_a_complaint_is_never_taken_for_no_results(status: str) -> None:
+    complaint = json.dumps({"status": status, "error": "maintenance"}).encode()
+    with pytest.raises(NoAnswerError, match=status):
+        answers.page(complaint)
+    with pytest.raises(NoAnswerError, match=status):
+        answers.snapshot(complaint)
+
+
+@pytest.mark.parametrize("updated", [10**40, -(10**40), 1e300, 2**64, -1])
+def test_garbage_in_the_time_of_one_symbol_leaves_the_market_standing(updated: float) -> None:
+    rows = [{"ticker": "A", "updated": updated}, {"ticker": "B", "updated": 1_736_000_000_000_000_000}]
+    market = answers.snapshot(json.dumps({"status": "OK", "tickers": rows}).encode())
+    assert market.symbol.tolist() == [b"A", b"B"]
+    assert market.updated_ms.tolist() == [0, 1_736_000_000_000]
