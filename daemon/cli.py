@@ -277,6 +277,34 @@ def scan(
 
 
 @app.command()
+def universe(
+    config: ConfigFile = None,
+    companies: Annotated[
+        Path | None, typer.Option("--import", metavar="FILE", help="Take in companies of this parquet or CSV first.")
+    ] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option("--type", metavar="CODE", help="Only these types, CS or ETF for example.")
+    ] = None,
+    sector: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only these sectors.")] = None,
+    min_price: Annotated[float | None, typer.Option(metavar="USD", help="Only if it closed at least here.")] = None,
+    max_price: Annotated[float | None, typer.Option(metavar="USD", help="Only if it closed at most here.")] = None,
+    min_volume: Annotated[float | None, typer.Option(metavar="N", help="Only so many shares a day.")] = None,
+    min_market_cap: Annotated[float | None, typer.Option(metavar="USD", help="Only so large companies.")] = None,
+    lines: Annotated[int, typer.Option("-n", "--lines", metavar="N", min=1, help="Rows to show.")] = 25,
+    as_json: Json = False,
+) -> None:
+    """List what is listed.
+
+    Type, sector, market value, and the usual day of every symbol, the largest turnover first; filtered. Asks nothing of
+    the exchange.
+    """
+    from daemon.commands import universe as command  # noqa: PLC0415
+
+    wanted = command.Filter(tuple(kind or ()), tuple(sector or ()), min_price, max_price, min_volume, min_market_cap)
+    command.show(config, wanted, companies=companies, lines=lines, as_json=as_json)
+
+
+@app.command()
 def tail(
     stream: Annotated[Stream, typer.Argument(help="Which stream.")] = Stream.alerts,
     config: ConfigFile = None,

@@ -1,0 +1,138 @@
+"""`technic universe`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from daemon import calendar
+from daemon.clock import SystemClock
+from daemon.commands.begin import begin
+from daemon.commands.scan import history_of
+from daemon.dataplane.daystatistics import Days, statistics
+from daemon.dataplane.shelf import Shelf
+from daemon.dataplane.universe import register, universe
+from streams.simulator.referencefile import read_companies
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from daemon.config import Config
+    from daemon.dataplane.statistics import SymbolStatistics
+    from daemon.dataplane.universe import Universe
+    from streams.types import Flags, Floats
+
+WIDE = 200
+
+
+class Filter(NamedTuple):
+    """What is wanted of the universe; None and empty ask for nothing. Bounds leave out what is not known."""
+
+    kinds: tuple[str, ...] = ()
+    sectors: tuple[str, ...] = ()
+    min_price: float | None = None
+    max_price: float | None = None
+    min_volume: float | None = None
+    min_market_cap: float | None = None
+
+
+def show(path: Path | None, wanted: Filter, *, companies: Path | None, lines: int, as_json: bool) -> None:
+    """Take in a file of companies if one is given, then list what is known and wanted."""
+    config = begin(path, writes=("folder", "cache"))
+    asyncio.run(_show(config, wanted, companies, lines, as_json=as_json))
+
+
+async def _show(config: Config, wanted: Filter, companies: Path | None, lines: int, *, as_json: bool) -> None:
+    clock = SystemClock()
+    async with Shelf(lambda: history_of(config)) as shelf:
+        if companies is not None:
+            taken = await register(shelf, read_companies(companies), clock.wall_ms())
+            sys.stderr.write(f"technic: {taken:,} companies taken in from {companies}\n")
+        everything = await universe(shelf)
+        sessions = calendar.load(config.state.cache, clock.wall_ms()).sessions
+        last = await shelf.ask(lambda history: history.fetched("grouped days"))
+        now_ms = max([(span.last + 1) * 86_400_000 for span in last], default=clock.wall_ms())
+        days = Days(*sessions.dates(min(now_ms, clock.wall_ms()), 260))
+        known = await statistics(shelf, None, everything.symbols, days)
+    chosen = matching(everything, known, wanted)
+    found = list(_rows(everything, known, chosen))
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
+        return
+    if not len(everything.symbols):
+        sys.stderr.write("technic: nothing is known yet: technic scan asks the exchange, --import FILE reads a list\n")
+        return
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = WIDE
+    console.print(_table(found, len(everything.symbols), lines))
+
+
+def matching(known: Universe, usual: SymbolStatistics, wanted: Filter) -> Flags:
+    """Which rows are wanted, ``bool[s]``; only what is listed now."""
+    chosen = known.active.copy()
+    for names, texts in ((wanted.kinds, known.kind), (wanted.sectors, known.sector)):
+        if names:
+            folded = {name.casefold() for name in names}
+            chosen &= np.array([text.casefold() in folded for text in texts], np.bool_)
+    bounds: tuple[tuple[float | None, Floats, int], ...] = (
+        (wanted.min_price, usual.previous_close, 1),
+        (wanted.max_price, usual.previous_close, -1),
+        (wanted.min_volume, usual.average_volume, 1),
+        (wanted.min_market_cap, known.market_cap, 1),
+    )
+    for bound, column, sign in bounds:
+        if bound is not None:
+            chosen &= sign * column >= sign * bound
+    return chosen
+
+
+def _rows(known: Universe, usual: SymbolStatistics, chosen: Flags) -> Iterator[dict[str, Any]]:
+    """Records, the largest turnover first."""
+    rows = np.flatnonzero(chosen)
+    order = np.argsort(-np.nan_to_num(usual.average_turnover[rows]), kind="stable")
+    for k in rows[order].tolist():
+        yield {
+            "symbol": known.symbols[k].decode(),
+            "name": known.name[k],
+            "exchange": known.exchange[k],
+            "type": known.kind[k],
+            "sector": known.sector[k],
+            "industry": known.industry[k],
+            "market_cap": _number(known.market_cap[k]),
+            "previous_close": _number(usual.previous_close[k]),
+            "average_volume": _number(usual.average_volume[k]),
+            "average_range": _number(usual.average_range[k]),
+        }
+
+
+def _table(found: list[dict[str, Any]], every: int, lines: int) -> Table:
+    head = ("symbol", "name", "exchange", "type", "sector", "market cap", "prev. close", "avg. volume", "avg. range")
+    caption = f"{len(found):,} of {every:,} symbols; averages of 20 days"
+    table = Table(*head, caption=caption, caption_justify="left", box=None, pad_edge=False)
+    for column in table.columns[5:]:
+        column.justify = "right"
+    for row in found[:lines]:
+        table.add_row(
+            *(row[name] for name in ("symbol", "name", "exchange", "type", "sector")),
+            _shown(row["market_cap"], "{:,.0f}"),
+            _shown(row["previous_close"], "{:,.2f}"),
+            _shown(row["average_volume"], "{:,.0f}"),
+            _shown(row["average_range"], "{:.1%}"),
+        )
+    return table
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _shown(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)

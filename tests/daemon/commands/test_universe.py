@@ -1,0 +1,87 @@
+"""What is listed, from a store that a file has filled."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from daemon.cli import main
+from daemon.commands.universe import Filter, matching
+from daemon.dataplane.statistics import SymbolStatistics
+from daemon.dataplane.universe import Universe
+from streams.bars import SYMBOL
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAN = float("nan")
+KNOWN = Universe(
+    np.array([b"A", b"B", b"C", b"D"], SYMBOL),
+    *[["", "", "", ""]] * 2,
+    ["CS", "ETF", "CS", "CS"],
+    ["Energy", "", "Health Care", "Energy"],
+    ["", "", "", ""],
+    np.array([1e9, NAN, 5e9, 2e12]),
+    np.array([True, True, True, False]),
+)
+USUAL = SymbolStatistics(
+    KNOWN.symbols, np.array([5.0, 50.0, NAN, 100.0]), *[np.array([1e6, 1e5, 1e4, 1e9]) for _ in range(9)]
+)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (Filter(), "ABC"),  # D is listed no more
+        (Filter(kinds=("cs",)), "AC"),
+        (Filter(kinds=("CS", "ETF"), sectors=("energy",)), "A"),
+        (Filter(min_price=5.0), "AB"),
+        (Filter(max_price=10.0), "A"),
+        (Filter(min_volume=1e5), "AB"),
+        (Filter(min_market_cap=1e9), "AC"),
+        (Filter(sectors=("Nothing",)), ""),
+    ],
+)
+def test_only_what_is_wanted_and_known_to_be_so(wanted: Filter, found: str) -> None:
+    assert b"".join(KNOWN.symbols[matching(KNOWN, USUAL, wanted)].tolist()).decode() == found
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TECHNIC_STATE__FOLDER", str(tmp_path / "state"))
+    companies = tmp_path / "companies.csv"
+    companies.write_text("symbol,name,sector,market_cap\nXOM,Exxon,Energy,5e11\nPFE,Pfizer,Health Care,1e11\n")
+    return companies
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    return int(ended.value.code or 0)
+
+
+def test_a_file_is_taken_in_and_known_from_then_on(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("universe", "--import", str(store)) == 0
+    shown = capsys.readouterr()
+    assert "2 companies taken in" in shown.err
+    assert "Exxon" in shown.out
+    assert run("universe", "--sector", "health care", "--json") == 0
+    (only,) = json.loads(capsys.readouterr().out)
+    assert (only["symbol"], only["market_cap"], only["previous_close"]) == ("PFE", 1e11, None)
+
+
+def test_an_empty_store_says_what_to_do(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert store.exists()
+    assert run("universe") == 0
+    shown = capsys.readouterr()
+    assert "nothing is known yet" in shown.err
+    assert shown.out == ""
+
+
+def test_a_file_that_is_no_list_of_companies_is_told(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store.write_text("ticker\nXOM\n")
+    assert run("universe", "--import", str(store)) == 65
+    assert "symbol" in capsys.readouterr().err
