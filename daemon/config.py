@@ -348,6 +348,11 @@ class Config(Section):
     http: HttpSection = HttpSection()
     log: LogSection = LogSection()
 
+    @property
+    def history_place(self) -> Path | Secret:
+        """Where the history is: a folder, or the URL of a database."""
+        return self.state.folder / "history" if self.history.files else self.history.url
+
     def secrets(self) -> tuple[str, ...]:
         """Texts that must not appear in any output, longest first."""
         texts = {part for _, secret in secrets_of(self) for part in _parts(secret.reveal())}

@@ -50,11 +50,14 @@ BY_ERROR = {
     "daemon.supervision.TaskFailingError": Exit.INTERNAL,
     "daemon.web.server.WebAddressError": Exit.UNAVAILABLE,
     "indicators.errors.UnknownIndicatorError": Exit.USAGE,
-    "streams.barfile.BarFileError": Exit.DATA,
-    "streams.dailyfile.DailyFileError": Exit.DATA,
     "streams.errors.AuthRejected": Exit.CONFIG,
     "streams.errors.CertificateRejected": Exit.CONFIG,
     "streams.errors.MarketClockError": Exit.UNAVAILABLE,
+    "streams.history.errors.HistoryDamagedError": Exit.DATA,
+    "streams.history.errors.HistoryDeniedError": Exit.CONFIG,
+    "streams.history.errors.HistoryForeignError": Exit.CONFIG,
+    "streams.history.errors.HistoryRefusedError": Exit.DATA,
+    "streams.history.errors.HistoryUnavailableError": Exit.UNAVAILABLE,
     "streams.outbox.OutboxCorruptError": Exit.DATA,
     "streams.outbox.OutboxFutureError": Exit.DATA,
     "streams.outbox.OutboxUnavailableError": Exit.TRY_AGAIN,
@@ -65,8 +68,8 @@ BY_ERROR = {
     "streams.redis.errors.RedisUrlError": Exit.CONFIG,
     "streams.simulator.corporatefile.CorporateFileError": Exit.DATA,
     "streams.simulator.errors.PortTakenError": Exit.UNAVAILABLE,
-    "streams.simulator.referencefile.ReferenceFileError": Exit.DATA,
     "streams.simulator.errors.SourceError": Exit.DATA,
+    "streams.tablefile.TableFileError": Exit.DATA,
 }
 """What is not in here, nor derived from it, is a mistake of ours: `Exit.INTERNAL`, with a traceback."""
 

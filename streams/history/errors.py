@@ -11,6 +11,9 @@
 
     * `HistoryDeniedError`: **stop**. The server refuses user, password or database; a person mends the URL.
     * `HistoryForeignError`: **stop**. The schema is of a newer technic, or not technic's; a person decides.
+
+      * `HistoryAbsentError`: there is none yet, and it was to be read only.
+
     * `HistoryDamagedError`: **stop**. A file cannot be read; a person moves it away.
 """
 
@@ -54,6 +57,10 @@ class HistoryDeniedError(HistoryError):
 
 class HistoryForeignError(HistoryError):
     """The schema is newer than this technic, or another program's. Stop: a person decides."""
+
+
+class HistoryAbsentError(HistoryForeignError):
+    """There is no history there yet. Stop: a person names another place, or writes one."""
 
 
 class HistoryDamagedError(HistoryError):

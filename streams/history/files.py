@@ -20,9 +20,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streams.history.errors import HistoryForeignError, HistoryUnavailableError
+from streams.history.errors import HistoryAbsentError, HistoryUnavailableError
+from streams.history.kept import Kept, bars_of
 from streams.history.parts import Parts
-from streams.history.protocol import DAY_MS, KEEP
+from streams.history.protocol import DAY_MS, KEEP, MIDNIGHT_MS
 from streams.history.schema import (
     DAILY_BARS,
     MINUTE_BARS,
@@ -48,9 +49,6 @@ if TYPE_CHECKING:
     from streams.dailyfile import DailyBars
     from streams.history.protocol import Journal, Register, Retention, Span
     from streams.types import Longs, Symbols
-
-_MIDNIGHT_MS: Final = 5 * 3_600_000
-"""Days begin at 05:00 UTC all year: 04:00 to 20:00 of New York lie within one, in summer time, too."""
 
 _EPOCH = date(1970, 1, 1)
 
@@ -130,6 +128,21 @@ class FileHistory:
         """Size of all files."""
         return self._small.bytes_used() + sum(parts.bytes_used() for parts in self._all_parts())
 
+    def kept(self) -> Kept:
+        """What there is."""
+        minutes, of_minutes = self._minutes.counted("symbol")
+        daily, of_daily = self._daily.counted("symbol")
+        _, dates = self._daily.counted("day")
+        days = {_days(date.fromisoformat(day)) for day in self._minutes.partitions()}
+        rows = {name: self._small.count(table) for name, table in SMALL.items()}
+        return Kept(
+            self.disk_bytes(),
+            bars_of(minutes, len(of_minutes), days if minutes else set()),
+            bars_of(daily, len(of_daily), {_days(day) for day in dates}),
+            {**rows, "questions": self._questions.counted("symbol")[0]},
+            self._small.fetched(),
+        )
+
     def prune(self, now_ms: int, keep: Retention = KEEP) -> None:
         """Delete what is older than `keep`; make one file of each day that has ended."""
         today = int(_day_of_ms(np.array([now_ms]))[0])
@@ -137,7 +150,7 @@ class FileHistory:
         _drop_before(self._minutes, _day_name(minute_day))
         _drop_before(self._questions, _day_name(minute_day))
         _drop_before(self._daily, str(_date(daily_day).year))
-        self._small.change_spans("minutes", lambda spans: since(spans, minute_day * DAY_MS + _MIDNIGHT_MS))
+        self._small.change_spans("minutes", lambda spans: since(spans, minute_day * DAY_MS + MIDNIGHT_MS))
         self._small.change_spans("daily", lambda spans: since(spans, _days(_date(daily_day).replace(month=1, day=1))))
         for table in (ALERTS, OUTCOMES):
             self._small.forget(table, now_ms - keep.journal_days * DAY_MS)
@@ -161,7 +174,7 @@ class FileHistory:
 
     def _prepare(self, *, read_only: bool) -> None:
         if read_only and not (self.folder / "history.sqlite").exists():
-            raise HistoryForeignError(self.folder, "holds no history", "name another folder, or start `technic run`")
+            raise HistoryAbsentError(self.folder, "holds no history", "`technic run` and `technic history import` make it")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -198,7 +211,7 @@ def _and_symbols(where: ds.Expression, symbols: Sequence[str] | Symbols | None) 
 
 
 def _day_of_ms(moments_ms: Longs) -> Longs:
-    return (moments_ms - _MIDNIGHT_MS) // DAY_MS
+    return (moments_ms - MIDNIGHT_MS) // DAY_MS
 
 
 def _date(day: int) -> date:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from streams.history.errors import HistoryForeignError
+from streams.history.errors import HistoryAbsentError, HistoryForeignError
 
 APPLICATION: Final = 0x7463686E
 """Marks a SQLite file as a history of technic's (``PRAGMA application_id``)."""
@@ -85,12 +85,15 @@ def due(where: object, version: int, *, read_only: bool) -> tuple[Step, ...]:
     """The steps that bring a history of `version` up; 0 is one that is new.
 
     Raises:
-        HistoryForeignError: it is newer, or it is older and may only be read.
+        HistoryForeignError: it is newer, or it is older and may only be read (HistoryAbsentError: there is none).
     """
     if version > VERSION:
         what = f"written by a newer technic (schema {version}, this one knows {VERSION})"
         raise HistoryForeignError(where, what, "run that technic, or name another place; it is never taken down")
     if version < VERSION and read_only:
-        what = f"written by an older technic (schema {version}, this one reads {VERSION})" if version else "is empty"
-        raise HistoryForeignError(where, what, "run `technic run` or `technic history import` once: they bring it up")
+        remedy = "run `technic run` or `technic history import` once: they bring it up"
+        if not version:
+            raise HistoryAbsentError(where, "is empty", remedy)
+        what = f"written by an older technic (schema {version}, this one reads {VERSION})"
+        raise HistoryForeignError(where, what, remedy)
     return STEPS[version:]

@@ -13,9 +13,10 @@ import fcntl
 import os
 import threading
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
@@ -94,6 +95,20 @@ class Parts:
                 continue
         raise HistoryUnavailableError(self.folder, "files vanish while they are read", "ask again")
 
+    def counted(self, column: str) -> tuple[int, set[Any]]:
+        """Rows in all parts, and the different values of `column`: only that column is read.
+
+        Raises:
+            HistoryDamagedError: a file is not what was written.
+            HistoryUnavailableError: the disk fails.
+        """
+        for _ in range(_READ_TRIES):
+            try:
+                return self._count(column)
+            except FileNotFoundError:
+                continue
+        raise HistoryUnavailableError(self.folder, "files vanish while they are read", "ask again")
+
     def compact(self, partition: str) -> None:
         """Make one part of a partition: for days that no longer change."""
         with self._writing(partition) as place:
@@ -116,17 +131,36 @@ class Parts:
         return self.folder / f"{self._label}={partition}"
 
     def _scan(self, partitions: Sequence[str], where: ds.Expression | None) -> pa.Table:
+        found = self._dataset(partitions)
+        if found is None:
+            return self._kind.schema.empty_table()
+        with self._damage():
+            return conform(found.to_table(filter=where), self._kind.schema)
+
+    def _count(self, column: str) -> tuple[int, set[Any]]:
+        rows, different = 0, set[Any]()
+        found = self._dataset(self.partitions())
+        with self._damage():
+            for batch in found.scanner(columns=[column]).to_batches() if found else ():
+                rows += len(batch)
+                different.update(pc.unique(batch.column(0)).to_pylist())
+        return rows, different
+
+    def _dataset(self, partitions: Sequence[str]) -> ds.Dataset | None:
+        """The parts of `partitions`, None if there is none."""
         places = [self._place(partition) for partition in partitions]
         files = [str(place / part.file) for place in places for part in _parts(place)]
-        if not files:
-            return self._kind.schema.empty_table()
+        with self._damage():
+            return ds.dataset(files, format=self._format, schema=self._kind.schema) if files else None
+
+    @contextmanager
+    def _damage(self) -> Iterator[None]:
         try:
-            found = ds.dataset(files, format=self._format, schema=self._kind.schema).to_table(filter=where)
+            yield
         except FileNotFoundError:
             raise
         except (pa.ArrowInvalid, OSError) as error:
             raise _damaged(self.folder, error) from error
-        return conform(found, self._kind.schema)
 
     def _put(self, place: Path, part: Part, rows: pa.Table) -> None:
         draft = place / ".part"

@@ -15,9 +15,10 @@ import pyarrow as pa
 
 from streams.history.connection import DEADLINE_S, Connection
 from streams.history.errors import HistoryKnownError
+from streams.history.kept import Kept, KeptBars, KeptSpans, bars_of
 from streams.history.merge import merged
 from streams.history.pgschema import ask, bring_up
-from streams.history.protocol import DAY_MS, KEEP, Span
+from streams.history.protocol import DAY_MS, KEEP, MIDNIGHT_MS, Span
 from streams.history.schema import (
     DAILY_BARS,
     MINUTE_BARS,
@@ -28,7 +29,7 @@ from streams.history.schema import (
     wanted,
 )
 from streams.history.spans import joined, since
-from streams.history.tables import ALERTS, OUTCOMES, QUESTIONS, SMALL, SPANS, insert
+from streams.history.tables import ALERTS, FETCHED, OUTCOMES, QUESTIONS, SMALL, SPANS, insert
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -120,6 +121,17 @@ class PostgresHistory:
         )
         return self._connection.run(lambda cursor: int(ask(cursor, asked)[0][0]))
 
+    def kept(self) -> Kept:
+        """What there is."""
+        small = (*(table.name for table in SMALL.values()), QUESTIONS.name)
+        return Kept(
+            self.disk_bytes(),
+            self._bars("minutes", f"(start_ms - {MIDNIGHT_MS}) / {DAY_MS}"),
+            self._bars("daily", "day - DATE '1970-01-01'"),
+            {name: int(self._asked(f"SELECT count(*) FROM {name}")[0][0]) for name in small},
+            {kind: KeptSpans(*counts) for kind, *counts in self._asked(FETCHED)},
+        )
+
     def prune(self, now_ms: int, keep: Retention = KEEP) -> None:
         """Delete what is older than `keep`."""
         minute_ms, day = now_ms - keep.minute_days * DAY_MS, now_ms // DAY_MS - keep.daily_days
@@ -148,6 +160,15 @@ class PostgresHistory:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _bars(self, table: str, day: str) -> KeptBars:
+        days = {int(found) for (found,) in self._asked(f"SELECT DISTINCT {day} FROM {table}")}
+        of_symbols = f"SELECT count(*) AS n FROM {table} GROUP BY symbol"
+        rows, symbols = self._asked(f"SELECT coalesce(sum(n), 0)::BIGINT, count(*) FROM ({of_symbols}) AS counted")[0]
+        return bars_of(rows, symbols, days)
+
+    def _asked(self, statement: str) -> list[tuple[Any, ...]]:
+        return self._connection.run(lambda cursor: ask(cursor, statement))
 
     def _store(self, kind: Keyed, rows: pa.Table) -> int:
         key = (kind.time, "symbol") if kind.by_time else ("symbol", kind.time)

@@ -13,9 +13,13 @@ if TYPE_CHECKING:
 
     from streams.bars import BarBatch
     from streams.dailyfile import DailyBars
+    from streams.history.kept import Kept
     from streams.types import Symbols
 
 DAY_MS: Final = 86_400_000
+
+MIDNIGHT_MS: Final = 5 * 3_600_000
+"""Days begin at 05:00 UTC all year: 04:00 to 20:00 of New York lie within one, in summer time, too."""
 
 Journal = Literal["alerts", "outcomes", "questions"]
 """Tables that only grow; a row with a key that is known is left out."""
@@ -88,6 +92,9 @@ class History(Protocol):
 
     def disk_bytes(self) -> int:
         """What it occupies."""
+
+    def kept(self) -> Kept:
+        """What there is, counted. Cost: a second for each hundred million minutes in files, more in PostgreSQL."""
 
     def prune(self, now_ms: int, keep: Retention = KEEP) -> None:
         """Delete what is older than `keep`, and put what no longer changes in order."""

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from streams.history.errors import HistoryDamagedError, HistoryForeignError, HistoryUnavailableError
+from streams.history.kept import KeptSpans
 from streams.history.migrations import APPLICATION, VERSION, due
 from streams.history.protocol import Span
 from streams.history.schema import conform
-from streams.history.tables import SPANS
+from streams.history.tables import FETCHED, SPANS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -65,6 +66,17 @@ class SmallTables:
             [_column(values, field.type) for values, field in zip(columns, table.schema, strict=True)],
             schema=table.schema,
         )
+
+    def count(self, table: Table) -> int:
+        """How many rows a table has."""
+        with self._typed():
+            (rows,) = self._connection.execute(f"SELECT count(*) FROM {table.name}").fetchone()  # noqa: S608 - ours
+            return int(rows)
+
+    def fetched(self) -> dict[str, KeptSpans]:
+        """How much was fetched, by kind."""
+        with self._typed():
+            return {kind: KeptSpans(*counts) for kind, *counts in self._connection.execute(FETCHED)}
 
     def forget(self, table: Table, before_ms: int) -> None:
         """Delete rows older than `before_ms`."""

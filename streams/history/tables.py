@@ -65,6 +65,9 @@ SPANS: Final = _table(
 )
 """What was fetched: see `streams.history.protocol.Span`."""
 
+FETCHED: Final = "SELECT kind, count(*), count(DISTINCT key) FROM spans GROUP BY kind ORDER BY kind"
+"""SQL for how much that is."""
+
 ALERTS: Final = _table(
     "alerts",
     "id",
