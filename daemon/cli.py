@@ -12,12 +12,14 @@ import traceback
 from datetime import date, time
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 (typer reads annotations)
 from typing import Annotated
 
 import typer
 
+from daemon import historyline
 from daemon.exits import Exit, expected, leaves
+from daemon.options import ConfigFile, Duration, Json  # noqa: TC001 (typer reads annotations)
 
 app = typer.Typer(
     name="technic",
@@ -95,9 +97,6 @@ def _start(text: str) -> time:
         raise typer.BadParameter("write it as 09:30") from None
 
 
-ConfigFile = Annotated[Path | None, typer.Option("-c", "--config", metavar="FILE", help="Configuration file.")]
-Duration = Annotated[float | None, typer.Option(metavar="SECONDS", min=0, help="Stop by itself after so long.")]
-Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, and nothing else there.")]
 Bar = Annotated[BarLength, typer.Option(help="Length of the file's bars.")]
 Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Another seed is another synthetic market.")]
 
@@ -352,6 +351,9 @@ def check_config(config: ConfigFile = None, as_json: Json = False) -> None:
     from daemon.commands import check as command  # noqa: PLC0415
 
     command.check(config, as_json=as_json)
+
+
+app.add_typer(historyline.app, name="history")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -162,7 +162,7 @@ async def _market_time(rest: Rest, clock: Clock, speed: float) -> Callable[[], i
 
 def history_of(config: Config) -> History:
     """The store of the configuration, opened."""
-    return open_history(config.state.folder / "history" if config.history.files else config.history.url)
+    return open_history(config.history_place)
 
 
 def _explain(plan: FetchPlan) -> None:

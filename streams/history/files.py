@@ -14,7 +14,7 @@ the one in the file of the highest number holds).
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pyarrow as pa
@@ -174,7 +174,9 @@ class FileHistory:
 
     def _prepare(self, *, read_only: bool) -> None:
         if read_only and not (self.folder / "history.sqlite").exists():
-            raise HistoryAbsentError(self.folder, "holds no history", "`technic run` and `technic history import` make it")
+            raise HistoryAbsentError(
+                self.folder, "holds no history", "`technic run` and `technic history import` make it"
+            )
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

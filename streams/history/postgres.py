@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from streams.history.connection import DEADLINE_S, Connection
 from streams.history.errors import HistoryKnownError
-from streams.history.kept import Kept, KeptBars, KeptSpans, bars_of
+from streams.history.kept import Kept, KeptSpans, bars_of
 from streams.history.merge import merged
 from streams.history.pgschema import ask, bring_up
 from streams.history.protocol import DAY_MS, KEEP, MIDNIGHT_MS, Span
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from streams.bars import BarBatch
     from streams.dailyfile import DailyBars
+    from streams.history.kept import KeptBars
     from streams.history.protocol import Journal, Register, Retention
     from streams.history.schema import Keyed
     from streams.history.tables import Table

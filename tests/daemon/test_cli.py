@@ -19,7 +19,7 @@ from tests.fakes.program import PATIENCE_S, ROOT, environment, started, technic
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMANDS = ("demo", "run", "simulate", "replay", "tail", "indicators", "check-config")
+COMMANDS = ("demo", "run", "simulate", "replay", "scan", "tail", "indicators", "check-config", "history")
 SLOW = ("numpy", "numba", "pandas", "river", "pydantic", "aiohttp", "redis", "rich", "structlog", "duckdb")
 
 
@@ -76,6 +76,9 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         ["simulate", "--synthetic", "3", "--start", "dawn"],
         ["simulate", "--synthetic", "3", "--port", "65536"],
         ["tail", "nonsense"],
+        ["history", "nonsense"],
+        ["history", "import"],
+        ["history", "--json", "import", "x"],
     ],
 )
 def test_a_wrong_command_line_is_64(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
