@@ -4,10 +4,10 @@ BIN := .venv/bin
 STAMP := .venv/.locked
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check bench lint fmt clean lock
+.PHONY: help setup demo run test check bench bench-data lint fmt clean lock
 
 help:  ## say what each target does
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(STAMP)  ## make .venv with everything pinned in requirements.lock
 
@@ -29,6 +29,9 @@ check: lint test  ## what has to pass before a change lands
 
 bench: setup  ## technic beside its peers, in the same run: table on stderr, JSON on stdout
 	@$(BIN)/python -m benchmarks
+
+bench-data: setup  ## scans, cold and warm, and loading, over real bars: JSON on stdout
+	@$(BIN)/python -m benchmarks data
 
 lint: setup  ## ruff and mypy strict
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
