@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from daemon.clock import SystemClock
 from daemon.commands.until import run_until_stopped
 from streams.barfile import open_bars
+from streams.companyfile import read_companies
 from streams.dailyfile import read_daily
 from streams.simulator.corporate import Corporate
 from streams.simulator.corporatefile import read_corporate
 from streams.simulator.filetape import FileTape
 from streams.simulator.hours import NEW_YORK
 from streams.simulator.market import SyntheticMarket
-from streams.simulator.referencefile import read_companies
 from streams.simulator.rest import Archive
 from streams.simulator.resthttp import Terms
 from streams.simulator.server import FEED_PATH, Simulator
@@ -87,7 +87,7 @@ class Files(NamedTuple):
 
         Raises:
             DailyFileError: the file of daily bars is unreadable or foreign.
-            ReferenceFileError: that of companies is.
+            CompanyFileError: that of companies is.
             CorporateFileError: that of splits and so on is.
         """
         earlier = source.earlier() if isinstance(source, FileTape) else ()

@@ -18,7 +18,7 @@ from daemon.commands.scan import history_of
 from daemon.dataplane.daystatistics import Days, statistics
 from daemon.dataplane.shelf import Shelf
 from daemon.dataplane.universe import register, universe
-from streams.simulator.referencefile import read_companies
+from streams.companyfile import read_companies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

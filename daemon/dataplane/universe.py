@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from daemon.dataplane.shelf import Shelf
+    from streams.companyfile import Company
     from streams.polygon.rest.limiter import Priority
     from streams.polygon.rest.records import Listed
-    from streams.simulator.reference import Company
     from streams.types import Clock, Flags, Floats, Symbols
 
 LISTED: Final = "tickers"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
+from streams.companyfile import Company
 from streams.simulator.asked import not_found
 from streams.simulator.hours import date_of
 from streams.simulator.listing import listed
@@ -19,25 +20,6 @@ MICS: Final = {"NASDAQ": "XNAS", "NYSE": "XNYS", "AMEX": "XASE", "ARCA": "ARCX",
 
 _FIELDS = ("ticker", "name", "market", "type", "primary_exchange", "active", "cik", "last_updated_utc")
 _LIMITS = (100, 1_000)
-
-
-class Company(NamedTuple):
-    """What is known of a ticker; empty where it is not.
-
-    Attributes:
-        name: of the company or fund.
-        exchange: where it is listed, by name or market identifier code.
-        type: ``CS``, ``ETF``, ...
-        market_cap: in dollars, 0 if not known.
-        sector, industry: as the file spells them.
-    """
-
-    name: str = ""
-    exchange: str = ""
-    type: str = ""
-    market_cap: float = 0.0
-    sector: str = ""
-    industry: str = ""
 
 
 class Companies:

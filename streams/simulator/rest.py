@@ -25,9 +25,9 @@ from streams.simulator.splits import Splits
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from streams.companyfile import Company
     from streams.dailyfile import DailyBars
     from streams.simulator.book import Book
-    from streams.simulator.reference import Company
     from streams.simulator.tape import Minute
     from streams.types import Symbols
 

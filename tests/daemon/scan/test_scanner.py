@@ -22,6 +22,7 @@ from daemon.scan import shown
 from daemon.scan.scanner import Scanner, Wish
 from daemon.snapshot import FILE
 from streams.bars import SYMBOL
+from streams.companyfile import Company
 from streams.dailyfile import DailyBars
 from streams.history.open import open_history
 from streams.polygon.marketclock import MarketClock
@@ -33,7 +34,6 @@ from streams.secret import Secret
 from streams.simulator.faults import Script, status
 from streams.simulator.market import SyntheticMarket
 from streams.simulator.markettime import AS_FAST_AS_READ
-from streams.simulator.reference import Company
 from streams.simulator.rest import Archive
 from streams.simulator.resthttp import Terms
 from streams.simulator.server import Simulator

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from streams.bars import SYMBOL
-from streams.simulator.reference import Company
-from streams.simulator.referencefile import ReferenceFileError, read_companies
+from streams.companyfile import Company, CompanyFileError, read_companies
 from streams.simulator.rest import Archive
 from tests.streams.simulator.market_of import Bar, Exchange
 
@@ -96,7 +95,7 @@ def test_a_file_may_leave_out_all_but_the_symbol(tmp_path: Path) -> None:
 def test_a_file_without_symbols_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "names.csv"
     path.write_text("ticker,name\nA,One\n")
-    with pytest.raises(ReferenceFileError, match="column symbol: is missing; there are ticker, name"):
+    with pytest.raises(CompanyFileError, match="column symbol: is missing; there are ticker, name"):
         read_companies(path)
 
 

@@ -12,9 +12,9 @@ from massive import RESTClient
 from massive.exceptions import BadResponse
 
 from daemon.clock import SystemClock
+from streams.companyfile import Company
 from streams.simulator.corporate import Corporate
 from streams.simulator.markettime import AS_FAST_AS_READ
-from streams.simulator.reference import Company
 from streams.simulator.rest import Archive
 from streams.simulator.server import Simulator
 from tests.streams.simulator.market_of import MONDAY, TUESDAY, Bar, minutes, ms, official

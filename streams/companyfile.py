@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from streams.simulator.reference import Company
 from streams.tablefile import TableFile, TableFileError
 
 if TYPE_CHECKING:
@@ -15,22 +14,41 @@ _MORE: Final = ("sector", "industry")
 _LAWFUL = "regexp_full_match(symbol, '[A-Za-z0-9./-]{1,16}')"
 
 
-class ReferenceFileError(TableFileError):
+class Company(NamedTuple):
+    """What is known of a ticker; empty where it is not.
+
+    Attributes:
+        name: of the company or fund.
+        exchange: where it is listed, by name or market identifier code.
+        type: ``CS``, ``ETF``, ...
+        market_cap: in dollars, 0 if not known.
+        sector, industry: as the file spells them.
+    """
+
+    name: str = ""
+    exchange: str = ""
+    type: str = ""
+    market_cap: float = 0.0
+    sector: str = ""
+    industry: str = ""
+
+
+class CompanyFileError(TableFileError):
     """The file cannot be used as a list of companies. Stop: a person names another file, or mends this one."""
 
-    kind = "reference file"
+    kind = "companies file"
 
 
 def read_companies(path: Path) -> dict[str, Company]:
     """Companies by ticker; of a ticker that stands there twice the last, without those that no ticker can be.
 
     Raises:
-        ReferenceFileError: the file is absent, unreadable or has no column ``symbol``.
+        CompanyFileError: the file is absent, unreadable or has no column ``symbol``.
     """
-    table = TableFile(path, ReferenceFileError)
+    table = TableFile(path, CompanyFileError)
     with table.refusing():
         if "symbol" not in table.types:
-            raise ReferenceFileError(path, f"is missing; there are {', '.join(table.types)[:200]}", "symbol")
+            raise CompanyFileError(path, f"is missing; there are {', '.join(table.types)[:200]}", "symbol")
         texts = [_text(name, table.types) for name in _TEXTS]
         cap = "coalesce(TRY_CAST(market_cap AS DOUBLE), 0)" if "market_cap" in table.types else "0::DOUBLE"
         columns = ", ".join([*texts, cap, *(_text(name, table.types) for name in _MORE)])
