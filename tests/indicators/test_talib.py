@@ -57,6 +57,7 @@ AGREEMENTS: dict[str, tuple[str, list[float], Callable[[Bars], Floats]]] = {
     "stddev": ("stddev", [20], lambda b: talib.STDDEV(b.close, 20)),
     "natr": ("natr", [14], lambda b: talib.NATR(*hlc(b), 14)),
     "adl": ("adl", [], lambda b: talib.AD(*hlc(b), b.volume)),
+    "adosc": ("adosc", [3, 10], lambda b: talib.ADOSC(*hlc(b), b.volume, 3, 10)),
     "psar": ("psar", [0.02, 0.2], lambda b: talib.SAR(b.high, b.low, 0.02, 0.2)),
     "fast psar": ("psar", [0.1, 0.3], lambda b: talib.SAR(b.high, b.low, 0.1, 0.3)),
     "ultimate": ("ultimate", [7, 14, 28], lambda b: talib.ULTOSC(*hlc(b), 7, 14, 28)),
