@@ -35,4 +35,11 @@ REFERENCES = [
         converged=13,
         note="theirs has values before the window is full",
     ),
+    Reference(
+        "skender/out_heikinashi.csv",
+        ("heikin_ashi", []),
+        {"close": "close", "open": "open", "high": "high", "low": "low"},
+        1e-9,
+        bars=SPY_DAILY,
+    ),
 ]
