@@ -42,4 +42,5 @@ REFERENCES = [
         1e-9,
         bars=SPY_DAILY,
     ),
+    Reference("stockcharts/cs-vpt.csv", ("vpt", []), {"vpt": "unsmoothed vpt"}, 1e-9),
 ]
