@@ -43,4 +43,6 @@ REFERENCES = [
         bars=SPY_DAILY,
     ),
     Reference("stockcharts/cs-vpt.csv", ("vpt", []), {"vpt": "unsmoothed vpt"}, 1e-9),
+    Reference("stockcharts/cs-easeofmovement.csv", ("emv", [14]), {"emv": "SMA_EMV"}, 5e-10),
+    Reference("stockcharts/cs-easeofmovement.csv", ("emv", [1]), {"emv": "EMV"}, 5e-10),
 ]
