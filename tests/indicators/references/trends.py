@@ -45,4 +45,11 @@ REFERENCES = [
     Reference("stockcharts/cs-vpt.csv", ("vpt", []), {"vpt": "unsmoothed vpt"}, 1e-9),
     Reference("stockcharts/cs-easeofmovement.csv", ("emv", [14]), {"emv": "SMA_EMV"}, 5e-10),
     Reference("stockcharts/cs-easeofmovement.csv", ("emv", [1]), {"emv": "EMV"}, 5e-10),
+    Reference(
+        "skender/out_ma-env.csv",
+        ("envelope", [20, 2.5]),
+        {"upper": "upperEnvelope", "middle": "centerline", "lower": "lowerEnvelope"},
+        1e-9,
+        bars=SPY_DAILY,
+    ),
 ]
