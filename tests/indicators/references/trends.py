@@ -52,4 +52,5 @@ REFERENCES = [
         1e-9,
         bars=SPY_DAILY,
     ),
+    Reference("skender/out_atr-stop.csv", ("atr_stop", [21, 3]), {"value": "atrStop"}, 1e-9, bars=SPY_DAILY),
 ]
