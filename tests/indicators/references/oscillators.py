@@ -45,4 +45,11 @@ REFERENCES = [
         converged=101,
         note="theirs has a rank one bar sooner, where only 99 returns are before it",
     ),
+    Reference(
+        "skender/out_roc-wb.csv",
+        ("roc_bands", [20, 5, 5]),
+        {"roc": "roc", "signal": "rocEma", "upper": "upperBand", "lower": "lowerBand"},
+        EXACT,
+        SPY_DAILY,
+    ),
 ]
