@@ -55,6 +55,7 @@ AGREEMENTS: dict[str, tuple[str, list[float], Callable[[Bars], Floats]]] = {
     "kama": ("kama", [30, 2, 30], lambda b: talib.KAMA(b.close, 30)),
     "williams_r": ("williams_r", [14], lambda b: talib.WILLR(*hlc(b), 14)),
     "stddev": ("stddev", [20], lambda b: talib.STDDEV(b.close, 20)),
+    "variance": ("variance", [5], lambda b: talib.VAR(b.close, 5)),
     "natr": ("natr", [14], lambda b: talib.NATR(*hlc(b), 14)),
     "adl": ("adl", [], lambda b: talib.AD(*hlc(b), b.volume)),
     "adosc": ("adosc", [3, 10], lambda b: talib.ADOSC(*hlc(b), b.volume, 3, 10)),

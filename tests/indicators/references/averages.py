@@ -76,4 +76,5 @@ REFERENCES = [
         converged=13,
         note="a window that grows to 14 bars, not a session",
     ),
+    Reference("lean/spy_var.txt", ("variance", [10]), {"variance": "Var"}, EXACT),
 ]
