@@ -39,7 +39,7 @@ NOT_COMPARED: Mapping[str, str] = {
     "lean/spy_atr.txt": "a plain mean of true ranges: sma and true_range are compared each by itself",
     "lean/spy_rdv.txt": "the day's volume so far against the days before; rvol_tod compares bar with bar",
     "lean/spy_with_vwap.txt": "made of finer bars than it shows",
-    "skender/out_ulcer.csv": "falls from the highest close since the window began; ours, as cs-ui.csv, from that of n bars",
+    "skender/out_ulcer.csv": "falls from the highest close since the window began; ours, as cs-ui.csv, of n bars",
     "skender/out_zigzag.csv": "repaints: its values depend on later bars",
     "stockcharts/cs-fi.csv": _SHORT,
     "stockcharts/cs-kc.csv": _SHORT,
