@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import insort
 from collections import Counter
 from enum import IntEnum
-from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -28,14 +28,14 @@ class Priority(IntEnum):
 
 
 class TurnRefusedError(Exception):
-    """Too many wait already, and those have precedence."""
+    """Too many wait already, and those have precedence; or one came who has it, and all places were taken."""
 
 
 class _Waiting:
     def __init__(self, priority: Priority, number: int) -> None:
         self.priority, self.number = priority, number
         self.wake = asyncio.Event()
-        self.gone = False
+        self.refused = False
 
     def __lt__(self, other: _Waiting) -> bool:
         return (self.priority, self.number) < (other.priority, other.number)
@@ -45,7 +45,7 @@ class RateLimiter:
     """One bucket of turns for the process.
 
     A turn comes back every ``60 / per_minute`` seconds, and at most `burst` lie ready. At most 1,000 wait; beyond
-    that a request that has no precedence over others is refused at once.
+    that the youngest of the least urgent is refused, be it the one who comes or one who waits.
 
     Args:
         per_minute: requests the plan allows.
@@ -63,13 +63,13 @@ class RateLimiter:
         self._every_s, self._burst, self._clock = 60.0 / per_minute, burst, clock
         self._free_s = float("-inf")  # when the bucket would be empty no more, had it no size
         self._paused_s = float("-inf")
-        self._heap: list[_Waiting] = []
+        self._queue: list[_Waiting] = []  # in order, at most `MOST_WAITING`
         self._count = 0
 
     @property
     def waiting(self) -> Counter[Priority]:
         """How many wait, by priority."""
-        return Counter(one.priority for one in self._heap if not one.gone)
+        return Counter(one.priority for one in self._queue)
 
     def pause(self, seconds: float) -> None:
         """Nobody has a turn for so long: the vendor has asked for it."""
@@ -81,25 +81,45 @@ class RateLimiter:
         Raises:
             TurnRefusedError: too many wait.
         """
-        if sum(self.waiting.values()) >= MOST_WAITING and priority is not Priority.LIVE:
-            self.refused[priority] += 1
-            raise TurnRefusedError
-        self._count += 1
-        mine = _Waiting(priority, self._count)
-        heappush(self._heap, mine)
+        mine = self._join(priority)
         try:
             await self._wait(mine)
             self._take()
         finally:
-            mine.gone = True
-            self._wake_first()
+            self._leave(mine)
         self.granted[priority] += 1
 
+    def _join(self, priority: Priority) -> _Waiting:
+        if len(self._queue) >= MOST_WAITING:
+            self._make_room(priority)
+        self._count += 1
+        mine = _Waiting(priority, self._count)
+        insort(self._queue, mine)
+        return mine
+
+    def _make_room(self, priority: Priority) -> None:
+        last = self._queue[-1]
+        if last.priority <= priority:
+            self.refused[priority] += 1
+            raise TurnRefusedError
+        self.refused[last.priority] += 1
+        last.refused = True
+        last.wake.set()
+        del self._queue[-1]
+
+    def _leave(self, mine: _Waiting) -> None:
+        if not mine.refused:
+            self._queue.remove(mine)
+        if self._queue:
+            self._queue[0].wake.set()
+
     async def _wait(self, mine: _Waiting) -> None:
-        """Until it is the first's turn, and `mine` is the first; another may come in front of it meanwhile."""
+        """Until it is the first's turn, and `mine` is the first; others may come in front of it, or take its place."""
         while True:
+            if mine.refused:
+                raise TurnRefusedError
             mine.wake.clear()
-            delay_s = self._delay_s() if self._heap[0] is mine else None
+            delay_s = self._delay_s() if self._queue[0] is mine else None
             if delay_s is not None and delay_s <= 0:
                 return
             try:
@@ -115,9 +135,3 @@ class RateLimiter:
 
     def _take(self) -> None:
         self._free_s = max(self._free_s, self._clock.monotonic_s()) + self._every_s
-
-    def _wake_first(self) -> None:
-        while self._heap and self._heap[0].gone:
-            heappop(self._heap)
-        if self._heap:
-            self._heap[0].wake.set()

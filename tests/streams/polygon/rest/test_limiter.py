@@ -67,18 +67,45 @@ async def test_a_pause_holds_everybody_back() -> None:
     assert asyncio.get_running_loop().time() - before >= 0.099
 
 
-async def test_when_too_many_wait_only_the_live_may_join(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def _room_for_three(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_WAITING", 3)
-    limited = limiter(60 * 20)
+
+
+async def waiting(limited: RateLimiter, *priorities: Priority) -> list[asyncio.Task[None]]:
+    """Tasks that wait, in this order; the one turn that lies ready is gone."""
     await limited.turn(Priority.LIVE)
-    tasks = [asyncio.ensure_future(limited.turn(Priority.PREFETCH)) for _ in range(3)]
+    tasks = [asyncio.ensure_future(limited.turn(priority)) for priority in priorities]
     await asyncio.sleep(0)
-    with pytest.raises(TurnRefusedError):
-        await limited.turn(Priority.NEEDED)
-    await limited.turn(Priority.LIVE)
-    assert limited.refused == {Priority.NEEDED: 1}
-    assert limited.waiting == {Priority.PREFETCH: 3}
+    return tasks
+
+
+async def let_go(tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    assert not +limited.waiting
+
+
+@pytest.mark.usefixtures("_room_for_three")
+async def test_when_too_many_wait_the_youngest_of_the_least_urgent_makes_room() -> None:
+    limited = limiter(60)
+    tasks = await waiting(limited, Priority.PREFETCH, Priority.WARM_UP, Priority.PREFETCH)
+    tasks.append(asyncio.ensure_future(limited.turn(Priority.NEEDED)))
+    with pytest.raises(TurnRefusedError):
+        await tasks[2]
+    assert limited.waiting == {Priority.PREFETCH: 1, Priority.WARM_UP: 1, Priority.NEEDED: 1}
+    assert limited.refused == {Priority.PREFETCH: 1}
+    await let_go(tasks)
+
+
+@pytest.mark.usefixtures("_room_for_three")
+@pytest.mark.parametrize("priority", Priority)
+async def test_when_too_many_wait_one_who_is_no_more_urgent_is_refused(priority: Priority) -> None:
+    limited = limiter(60)
+    tasks = await waiting(limited, priority, priority, priority)
+    with pytest.raises(TurnRefusedError):
+        await limited.turn(priority)
+    assert limited.waiting == {priority: 3}
+    assert limited.refused == {priority: 1}
+    await let_go(tasks)
+    assert not limited.waiting
