@@ -29,6 +29,10 @@ LARGE_BYTES = 256 << 10
 """A larger body is read in a thread: it would hold up everybody else."""
 
 
+MOST_RESULTS = 1_000_000
+"""Of all pages of an answer: more than the vendor has for any question."""
+
+
 class Rest:
     """Questions to the exchange. Days are days since 1970 in New York, times milliseconds UTC.
 
@@ -144,6 +148,8 @@ class Rest:
                 raise AnswerRefused(ask.endpoint, str(error)) from None
             page = await self._page(ask._replace(target=following), priority)
             results += page.results
+            if len(results) > MOST_RESULTS:
+                raise AnswerRefused(ask.endpoint, f"there are more than {MOST_RESULTS:,} results")
         return results
 
     async def _records(self, ask: Ask, kind: type[T], priority: Priority) -> tuple[T, ...]:

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 DEADLINE_S: Final = 30.0
 """For one page, all tries and waiting for a turn together; a turn lies further off only on the smallest plan."""
 
+TRY_S: Final = 10.0
+"""For one try: a request that is lost leaves time for the next."""
+
 MOST_BYTES: Final = 16 << 20
 """Of a body, unpacked."""
 
@@ -150,8 +153,13 @@ class Transport:
                 raise RestUnavailable(ask.endpoint, f"it has not answered for a while ({last})")
             asked_s = self._clock.monotonic_s()
             try:
-                async with asyncio.timeout(left_s):
+                async with asyncio.timeout(min(left_s, TRY_S)):
                     body = await self._once(ask)
+            except RestError:
+                self._circuit.succeeded()  # it answers, if not what was hoped for
+                raise
+            except ValueError as error:
+                raise KeyRefused(ask.endpoint, "it holds characters that no header can") from error
             except (_PassingError, TimeoutError, aiohttp.ClientError, OSError) as error:
                 failures += 1
                 last = _told(error)

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from daemon.clock import SystemClock
-from streams.polygon.rest import retry, transport
+from streams.polygon.rest import client, retry, transport
 from streams.polygon.rest.client import Rest
 from streams.polygon.rest.errors import (
     AnswerRefused,
@@ -100,6 +100,50 @@ async def test_timeout_is_asked_again_within_one_deadline() -> None:
         async with asyncio.timeout(5):
             error = await refused(server, RestUnavailable, deadline_s=0.2)
     assert "no answer in time" in str(error)
+
+
+async def test_timeout_of_one_try_leaves_time_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "TRY_S", 0.1)
+    async with RestServer(hangs, FINE) as server, asking(server.origin) as rest:
+        async with asyncio.timeout(5):
+            assert len((await rest.grouped(DAY)).day) == 2
+    assert len(server.asked) == 2
+
+
+async def test_server_error_that_is_over_is_over_whatever_the_trial_answers() -> None:
+    unknown = says({"status": "NOT_FOUND", "message": "Ticker not found."}, 404)
+    async with RestServer(*[says(b"", 503)] * 5, unknown, FINE) as server, asking(server.origin) as rest:
+        with pytest.raises(RestUnavailable):
+            await rest.grouped(DAY)
+        rest._transport._circuit._closed_again_s = float("-inf")
+        assert await rest.details("ZZZZ") is None
+        assert len((await rest.grouped(DAY)).day) == 2
+
+
+async def test_garbage_without_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "MOST_RESULTS", 3)
+    server = RestServer(FINE)
+    numbers = iter(range(100))
+
+    async def endless(request: Any) -> Any:
+        return await says(grouped(bar(), bar(), next_url=f"{server.origin}/p?c={next(numbers)}"))(request)
+
+    async with server:
+        server.script[:] = [endless]
+        await refused(server, AnswerRefused)
+    assert len(server.asked) == 2
+
+
+async def test_key_refused_where_no_header_can_hold_it() -> None:
+    async with RestServer(FINE) as server, aiohttp.ClientSession() as http:
+        clock = SystemClock()
+        jitter = random.Random(1)  # noqa: S311 - pauses
+        limiter = RateLimiter(60_000, 100, clock)
+        key = Secret("one line\nand another")
+        rest = Rest(Transport(server.origin, key, http=http, limiter=limiter, clock=clock, jitter=jitter))
+        with pytest.raises(KeyRefused) as caught:
+            await rest.grouped(DAY)
+    assert "another" not in str(caught.value)
 
 
 async def test_reset_in_body_throws_the_page_away_and_asks_again() -> None:
