@@ -14,7 +14,7 @@ import signal
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
 
-from daemon import assembly, delivery, gauges, lock, reload, snapshot, standing, stopping, upkeep, warm
+from daemon import assembly, delivery, gauges, keeping, lock, reload, snapshot, standing, stopping, upkeep, warm
 from daemon.ending import Ending
 from daemon.engine.inbox import Inbox
 from daemon.exits import Exit, expected
@@ -119,6 +119,9 @@ class App:
         if self.teacher:
             self.teacher.start()
         self.inbox = Inbox(config.feed.inbox_bars)
+        self.keeper = keeping.keeper_of(config, clock)
+        if self.keeper:
+            stack.callback(self.keeper.abandon)
 
     async def _connect(self, stack: AsyncExitStack) -> None:
         """The peers, and what stands between them and the engine."""
@@ -155,6 +158,7 @@ class App:
             overflow=self._overflow,
             spoiled=self._spoiled,
             stored=lambda _: self.sink.wake(),
+            keeper=self.keeper,
         )
         self.backlog = BacklogWatch(self.outbox)
         self.reload = reload.of(self, self._reread)
@@ -175,6 +179,8 @@ class App:
             "watchdog": lambda: upkeep.feed_watchdog(self.notifier, lambda: standing.pulse(self)),
             "prune": lambda: upkeep.prune(self.outbox, self.clock),
         }
+        if keeper := self.keeper:
+            tasks["history"] = lambda: keeping.watch(keeper, self.events)
         if self.config.redis.embedded:
             tasks["valkey"] = lambda: self.valkey.keep(self.events.server)
         return tasks

@@ -94,6 +94,17 @@ class Events:
         else:
             self.tell("time.healed", what="the exchange's time has caught up with the newest bar")
 
+    def history(self, trouble: str, *, over: bool) -> None:
+        """The history does not take what is to be kept, as `trouble` says with the remedy, or ("") does so again."""
+        if not trouble:
+            self.tell("history.healed", what="it takes what is to be kept")
+        elif over:
+            self.tell(
+                "history.ended", alarm=True, what=trouble, remedy="nothing is kept until technic is started again"
+            )
+        else:
+            self.tell("history.failing", alarm=True, what=trouble, remedy="it is tried again; meanwhile rows wait")
+
     def server(self, what: str) -> None:
         """The embedded server was started again."""
         self.tell("redis.restarted", alarm=True, what=what)

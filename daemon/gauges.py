@@ -24,6 +24,7 @@ def follow(app: App) -> None:
     _follow_engine(app)
     _follow_delivery(app)
     _follow_model(app)
+    _follow_history(app)
     app.metrics.snapshot_age_seconds.follow(lambda: _known(app.snapshots.age_s))
     app.metrics.version.follow(lambda: {version("technic-scanner"): 1.0})
 
@@ -76,6 +77,17 @@ def _follow_model(app: App) -> None:
         metrics.views_late.follow(lambda: teacher.late)
         metrics.learner_deaths.follow(lambda: teacher.deaths)
         metrics.view_age_seconds.follow(lambda: _view_age_s(live.figures))
+
+
+def _follow_history(app: App) -> None:
+    metrics, keeper = app.metrics, app.keeper
+    if keeper:
+        metrics.history_waiting.follow(lambda: keeper.standing.waiting)
+        metrics.history_stored.follow(lambda: keeper.standing.stored)
+        metrics.history_dropped.follow(lambda: keeper.standing.dropped)
+        metrics.history_refused.follow(lambda: keeper.standing.refused)
+        metrics.history_failures.follow(lambda: keeper.standing.failures)
+        metrics.history_failing.follow(lambda: bool(keeper.standing.failing or keeper.standing.fatal))
 
 
 def _one_of(names: Iterable[str], holds: str) -> dict[str, float]:

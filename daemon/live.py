@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from daemon.engine.engine import Engine
     from daemon.engine.inbox import Inbox
     from daemon.engine.plan import Plan
+    from daemon.keeping import Keeper
     from daemon.metrics import Metrics
     from streams.bars import BarBatch
     from streams.memoryring import MemoryRing
@@ -78,6 +79,7 @@ class Live:
         overflow: called when not even minute bars fit: drops the feed on purpose.
         spoiled: called when the condition of the feed's elements is another one: may drop the feed on purpose.
         stored: called with the alerts newly on disk, on the event loop.
+        keeper: given bars and alerts for the history.
 
     Attributes:
         turned_s: when the newest turn ended.
@@ -98,10 +100,14 @@ class Live:
         overflow: Callable[[], None],
         spoiled: Callable[[Verdict], None],
         stored: Callable[[Sequence[Stored]], None],
+        keeper: Keeper | None = None,
     ) -> None:
         self._codec, self._inbox, self._engine, self._ring = codec, inbox, engine, ring
         self._market, self._clock, self._metrics = market, clock, metrics
         self._lossless, self._overflow, self._spoiled, self._stored = lossless, overflow, spoiled, stored
+        self._keeper = keeper
+        if keeper:
+            engine.stood_in = keeper.stood_in
         self.spoilage = Spoilage()
         self._wake, self._room, self._used = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._plan: Plan | None = None
@@ -209,6 +215,9 @@ class Live:
             return self._turn(batch, now_ms), None
         except Exception as error:  # noqa: BLE001 - raised on the event loop, where it is seen
             return self._store(self._engine.flush()), error
+        finally:
+            if self._keeper:
+                self._keeper.turned(batch, self._engine.barrier.closed_ms)
 
     def _turn(self, batch: BarBatch, now_ms: int | None) -> list[Stored]:
         """One turn, in the engine's thread."""
@@ -247,7 +256,10 @@ class Live:
         for alert in alerts:
             self._metrics.alerts.labels(rule=alert.rule).inc()
             log.info("alert", rule=alert.rule, symbol=alert.symbol, price=alert.price, score=alert.score)
-        return [Entry(alert.id, alert.at(scored_ms).fields()) for alert in alerts]
+        scored = [alert.at(scored_ms) for alert in alerts]
+        if self._keeper:
+            self._keeper.raised(scored)
+        return [Entry(alert.id, alert.fields()) for alert in scored]
 
     def _timed(self, bars: BarBatch, arrival_ms: int) -> BarBatch:
         """The bars that are believed, with the market time of their arrival: that of their end where none is known."""

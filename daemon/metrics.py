@@ -231,6 +231,14 @@ class Metrics:
             "snapshot_age_seconds",
             "Age of the state that was saved last while the engine turned; absent before the first.",
         )
+        self.history_waiting = self._followed("gauge", "history_waiting", "Rows that wait for the history.")
+        self.history_stored = self._followed("counter", "history_stored", "Rows the history has stored.")
+        self.history_dropped = self._followed(
+            "counter", "history_dropped", "Rows not kept, because too many waited or the history cannot be used."
+        )
+        self.history_refused = self._followed("counter", "history_refused", "Rows the history would not take.")
+        self.history_failures = self._followed("counter", "history_failures", "Attempts to store that failed.")
+        self.history_failing = self._followed("gauge", "history_failing", "1 while the history takes nothing.")
         self.version = self._followed("gauge", "version", "1 for the version that runs.", "version")
 
     def _counter(self, name: str, meaning: str, label: str = "") -> Counter:

@@ -140,6 +140,16 @@ def _calendar(app: App) -> Check:
     return Check(ok=True, detail=app.calendar.warning or "made for today")
 
 
+def _history(app: App) -> Check:
+    if app.keeper is None:
+        return Check(ok=True, detail="switched off")
+    now = app.keeper.standing
+    if now.fatal:
+        return Check(ok=False, detail=f"nothing is kept until technic is started again: {now.fatal}")
+    counts = f"{several(now.waiting, 'row waits', 'rows wait')}, {several(now.dropped, 'was dropped', 'were dropped')}"
+    return Check(not now.failing, f"{now.failing}; {counts}" if now.failing else counts)
+
+
 CHECKS = {
     "feed": feed,
     "engine": _engine,
@@ -150,6 +160,7 @@ CHECKS = {
     "rules": _rules,
     "symbols": _symbols,
     "calendar": _calendar,
+    "history": _history,
 }
 
 

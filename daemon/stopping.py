@@ -1,6 +1,6 @@
 """The order in which the daemon stops.
 
-The feed, the turn under way, a second for Redis to take what is pending, the state on disk, the learner. The same
+The feed, the turn under way, a second for Redis to take what is pending, a second for the learner and the history, the state on disk. The same
 whether it was asked to or cannot go on. What has not ended after some seconds is ended with the process
 (`daemon.ending`).
 """
@@ -11,10 +11,14 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import structlog
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from daemon.app import App
+
+log = structlog.get_logger()
 
 TURN_S = 1.5
 PEER_S = 1.0
@@ -31,10 +35,19 @@ async def stop(app: App, tasks: Mapping[str, asyncio.Task[None]]) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(PEER_S):
             await app.sink.drained()
-    if app.teacher:
-        await asyncio.to_thread(app.teacher.settle, PEER_S)
+    await asyncio.gather(_settled(app), _kept(app))
     await app.snapshots.take_last()
     await _cancel(*tasks.values())
+
+
+async def _settled(app: App) -> None:
+    if app.teacher:
+        await asyncio.to_thread(app.teacher.settle, PEER_S)
+
+
+async def _kept(app: App) -> None:
+    if app.keeper and not await app.keeper.close(PEER_S):
+        log.warning("history", what="not all of it was stored", rows=app.keeper.standing.waiting)
 
 
 async def _cancel(*tasks: asyncio.Task[None]) -> None:

@@ -20,7 +20,7 @@ from indicators.forming import Forming
 from streams.bars import MINUTE_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from daemon.engine.sessions import SessionTable
     from daemon.scoring.view import View
     from streams.bars import BarBatch
-    from streams.types import Flags, Floats, Longs
+    from streams.types import Flags, Floats, Longs, Symbols
 
     Positions = NDArray[np.intp]
 
@@ -97,6 +97,7 @@ class Engine:
         counts: what happened to the bars so far.
         learning: what the model is asked and has answered.
         watch: what rules see and have said.
+        stood_in: told the start, symbols and bars (``float64[6, n]``) of a minute's stand-ins, if anybody wants them.
         disagreed: ``int64[6]``, minutes whose bar, as the vendor sent it, differs from what its seconds had built, by
             field.
     """
@@ -112,6 +113,7 @@ class Engine:
         self.watch = Watch(plan, settings.daily, settings.sectors)
         self.counts = Counts()
         self.disagreed = np.zeros(6, np.int64)
+        self.stood_in: Callable[[int, Symbols, Floats], None] | None = None
         self._reserve()
 
     @property
@@ -359,6 +361,8 @@ class Engine:
             self._forming.discard(rows, minute_ms)
             came_ms = np.full(len(rows), min(self.barrier.now_ms, minute_ms + MINUTE_MS + self._settings.grace_ms))
             at, symbols = self._sessions.at(minute_ms), self.symbols.symbols[rows]
+            if self.stood_in:
+                self.stood_in(minute_ms, symbols, bars)
             self._close_bars(Step(rows, symbols, minute_ms, at, bars, came_ms, np.arange(len(rows))))
             self.watch.gather()
 

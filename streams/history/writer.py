@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from streams.bars import BarBatch
     from streams.dailyfile import DailyBars
-    from streams.history.protocol import History, Journal, Register, Span
+    from streams.history.protocol import History, Journal, Register, Retention, Span
 
 LIMIT_ROWS: Final = 2_000_000
 """Rows that may wait: a bar is about 100 bytes, so 200 MB, or three hours of 10,000 symbols."""
@@ -78,6 +79,7 @@ class HistoryWriter:
         self._refusal = self._failing = ""
         self._fatal: HistoryError | None = None
         self._history: History | None = None
+        self._items.append(Item(0, lambda _: None, kind="chore"))  # opened at once: what is wrong with it is seen
         self._thread = threading.Thread(target=self._run, name="history writer", daemon=True)
         self._thread.start()
 
@@ -104,6 +106,10 @@ class HistoryWriter:
     def mark_fetched(self, kind: str, spans: Sequence[Span]) -> None:
         """Note what is known and empty; what holds rows is noted with them."""
         self._hand_over(Item(len(spans), None, kind=kind, spans=spans))
+
+    def prune(self, now_ms: int, keep: Retention) -> None:
+        """Prune some time soon, see `History.prune`; a store that is away or too slow for it is not asked again."""
+        self._hand_over(Item(0, lambda history: _prune(history, now_ms, keep), kind="chore"))
 
     @property
     def standing(self) -> Standing:
@@ -135,8 +141,14 @@ class HistoryWriter:
         self._thread.join(max(timeout_s, 1.0) if stored else 1.0)
         return stored
 
+    def abandon(self) -> None:
+        """End without a wait: what waits is not stored."""
+        self._ending.set()
+        with self._change:
+            self._change.notify_all()
+
     def _hand_over(self, item: Item) -> None:
-        if not item.rows:
+        if not item.rows and item.kind != "chore":
             return
         with self._change:
             if self._fatal or item.rows > self._limit_rows:
@@ -228,3 +240,8 @@ class HistoryWriter:
         lost, self._history = self._history, None
         if lost is not None:
             lost.close()
+
+
+def _prune(history: History, now_ms: int, keep: Retention) -> None:
+    with suppress(HistoryUnavailableError):
+        history.prune(now_ms, keep)

