@@ -8,18 +8,19 @@ What was not handed over yet is lost with a kill: a minute's worth.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
+import streams.history.nopandas  # noqa: F401 - comes before all that imports pyarrow
 from streams.bars import MINUTE_MS, concat, empty
 from streams.history.open import open_history
 from streams.history.protocol import DAY_MS, Retention
-from streams.history.tables import ALERTS
+from streams.history.tables import ALERTS, rows
 from streams.history.writer import HistoryWriter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pyarrow as pa
 
     from daemon.config import Config
     from daemon.engine.alerts import Alert
@@ -96,7 +97,7 @@ class Keeper:
         if bars:
             self._writer.minutes(concat(bars))
         if alerts:
-            self._writer.append("alerts", table(alerts))
+            self._writer.append("alerts", rows_of(alerts))
 
     def _prune(self, closed_ms: int) -> None:
         """Once a day of the market; never by a clock that is ahead of the machine's."""
@@ -115,19 +116,15 @@ def keeper_of(config: Config, clock: Clock) -> Keeper | None:
     return Keeper(HistoryWriter(lambda: open_history(place)), clock, keep)
 
 
-def table(alerts: Sequence[Alert]) -> pa.Table:
+def rows_of(alerts: Sequence[Alert]) -> pa.Table:
     """Alerts as rows of `streams.history.tables.ALERTS`."""
-    columns: list[list[Any]] = [
-        [alert.id for alert in alerts],
-        [alert.rule for alert in alerts],
-        [alert.symbol for alert in alerts],
-        [alert.bar_start_ms for alert in alerts],
-        [alert.severity for alert in alerts],
-        [alert.score for alert in alerts],
-        [alert.json().decode() for alert in alerts],
-    ]
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, ALERTS.schema, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=ALERTS.schema)
+    return rows(
+        ALERTS,
+        [
+            (one.id, one.rule, one.symbol, one.bar_start_ms, one.severity, one.score, one.json().decode())
+            for one in alerts
+        ],
+    )
 
 
 async def watch(keeper: Keeper, events: Events) -> None:

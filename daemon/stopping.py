@@ -1,8 +1,8 @@
 """The order in which the daemon stops.
 
-The feed, the turn under way, a second for Redis to take what is pending, a second for the learner and the history, the state on disk. The same
-whether it was asked to or cannot go on. What has not ended after some seconds is ended with the process
-(`daemon.ending`).
+The feed, the turn under way, a second for Redis to take what is pending, another for the learner and the history beside
+each other, the state on disk. The same whether it was asked to or cannot go on. What has not ended after some seconds
+is ended with the process (`daemon.ending`).
 """
 
 from __future__ import annotations

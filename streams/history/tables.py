@@ -55,6 +55,13 @@ def _table(name: str, key: str, types: dict[str, pa.DataType], time: str = "", *
     return Table(name, pa.schema(fields), keys, time, replaces)
 
 
+def rows(table: Table, values: Sequence[tuple[object, ...]]) -> pa.Table:
+    """Rows of a table from their values, in the order of its columns."""
+    columns = zip(*values, strict=True) if values else [()] * len(table.schema)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, table.schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=table.schema)
+
+
 _TEXT, _LONG, _REAL, _FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 
 SPANS: Final = _table(

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from daemon import keeping, standing
+from daemon.clock import SystemClock
+from daemon.events import Events
 from daemon.keeping import Keeper
 from streams.bars import MINUTE_MS, SYMBOL
 from streams.history.open import open_history
@@ -20,6 +28,8 @@ from streams.simulator.server import Simulator
 from tests.daemon.running import KEY, OPEN, Tape, bar, config_of, replayed, running, url_of, walk
 from tests.fakes.clock import ManualClock
 from tests.fakes.postgres import Postgres
+from tests.fakes.program import environment
+from tests.fakes.stream import Stream
 from tests.streams.redis.waiting import eventually
 
 if TYPE_CHECKING:
@@ -34,7 +44,7 @@ PATIENCE_S = 10.0
 
 
 def exchange() -> Simulator:
-    return Simulator(Tape(BARS), KEY, speed=AS_FAST_AS_READ)
+    return Simulator(Tape(BARS), clock=SystemClock(), key=KEY, speed=AS_FAST_AS_READ)
 
 
 @pytest.fixture
@@ -127,6 +137,53 @@ async def test_a_daemon_keeps_every_bar_and_every_alert(tmp_path: Path) -> None:
     assert kept[BARS.symbol[-1].decode(), 9] == BARS.values[3, -1]
 
 
+def test_the_history_does_without_pandas_and_leaves_it_to_others(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib, daemon.keeping; from streams.history.open import open_history;"
+        "from tests.streams.history.samples import minutes; h = open_history(pathlib.Path('h'));"
+        "h.write_minutes(minutes(['A'], [0])); h.minutes(None, 0, 1); h.kept();"
+        "print('pandas' in sys.modules); import pandas; print('pandas' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, env=environment(tmp_path), cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["False", "True"]
+
+
+async def test_a_history_that_cannot_be_used_is_told_and_everything_else_goes_on(tmp_path: Path) -> None:
+    place = tmp_path / "state" / "history"
+    with open_history(place):
+        pass
+    with closing(sqlite3.connect(place / "history.sqlite")) as database:
+        database.execute("PRAGMA user_version = 99")
+    with capture_logs() as logged:
+        async with exchange() as simulator:
+            config = config_of(tmp_path, url_of(simulator.port))
+            due = replayed(config, BARS)
+            async with running(config) as app:
+                await eventually(lambda: app.sink.delivered == len(due) > 10)
+                check = history_check(app)
+                await eventually(lambda: "history.ended" in [line["event"] for line in logged])
+    assert not check.ok
+    assert "newer technic" in check.detail
+    (told,) = [line for line in logged if line["event"] == "history.ended"]
+    assert told["log_level"] == "warning"
+
+
+async def test_failing_and_healing_are_told_once_each(writer: HistoryWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "LOOK_S", 0.001)
+    keeper, stream = keeper_of(writer), Stream()
+    writer.flush(PATIENCE_S)
+    standings = [keeper.standing._replace(failing=text) for text in ("", "away", "away", "", "")]
+    monkeypatch.setattr(
+        Keeper, "standing", property(lambda _: standings.pop(0) if len(standings) > 1 else standings[0])
+    )
+    task = asyncio.create_task(keeping.watch(keeper, Events(stream, ManualClock())))  # type: ignore[arg-type]
+    await eventually(lambda: len(standings) == 1 and len(stream.entries) == 2)
+    task.cancel()
+    assert [entry["kind"] for entry in stream.entries] == ["history.failing", "history.healed"]
+    assert stream.entries[0]["what"] == "away"
+
+
 async def test_switched_off_nothing_is_kept_and_nothing_is_missing(tmp_path: Path) -> None:
     async with running(config_of(tmp_path, "ws://127.0.0.1:1/stocks", history={"enabled": False})) as app:
         assert app.keeper is None
@@ -144,7 +201,7 @@ async def test_alerts_come_while_postgresql_stands_still_and_are_kept_when_it_go
             due = replayed(config, BARS)
             server.pause()
             async with running(config) as app:
-                await eventually(lambda: app.sink.delivered == len(due) > 50)
+                await eventually(lambda: app.sink.delivered == len(due) > 10)
                 assert app.keeper
                 assert app.keeper.standing.waiting >= BARS.size
                 assert app.keeper.standing.stored == 0
@@ -175,15 +232,19 @@ async def trouble(tmp_path: Path, folder: Path) -> None:
         config = config_of(tmp_path, url_of(simulator.port))
         due = replayed(config, BARS)
         async with running(config) as app:
-            await eventually(lambda: app.sink.delivered == len(due) > 50)
+            await eventually(lambda: app.sink.delivered == len(due) > 10)
             await eventually(lambda: not history_check(app).ok)
             assert "rows wait" in history_check(app).detail
             assert b"technic_history_failing 1.0" in app.metrics.text()
-            if folder.is_dir():
-                folder.chmod(0o755)
-            else:
-                folder.unlink()
+            mend(folder)
             await eventually(lambda: history_check(app).ok and app.keeper is not None and not stands(app).waiting, 20)
+
+
+def mend(folder: Path) -> None:
+    if folder.is_dir():
+        folder.chmod(0o755)
+    else:
+        folder.unlink()
 
 
 def history_check(app: App) -> standing.Check:
