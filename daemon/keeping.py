@@ -129,11 +129,11 @@ def rows_of(alerts: Sequence[Alert]) -> pa.Table:
 
 async def watch(keeper: Keeper, events: Events) -> None:
     """Tell once when the history does not take what is to be kept, and once when it does so again, for ever."""
-    well = True
+    known = (True, False)
     while True:
         now = keeper.standing
-        trouble = str(now.fatal or now.failing)
-        if bool(trouble) == well:
-            events.history(trouble, over=now.fatal is not None)
-        well = not trouble
+        trouble, over = str(now.fatal or now.failing), now.fatal is not None
+        if (not trouble, over) != known:
+            events.history(trouble, over=over)
+        known = (not trouble, over)
         await asyncio.sleep(LOOK_S)
