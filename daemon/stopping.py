@@ -1,8 +1,8 @@
 """The order in which the daemon stops.
 
-The feed, the turn under way, a second for Redis to take what is pending, another for the learner and the history beside
-each other, the state on disk. The same whether it was asked to or cannot go on. What has not ended after some seconds
-is ended with the process (`daemon.ending`).
+The feed, the turn under way, a second for Redis to take what is pending, another for the learner, the state on disk;
+the history is stored beside these three, and holds none of them up. The same whether it was asked to or cannot go on.
+What has not ended after some seconds is ended with the process (`daemon.ending`).
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ async def stop(app: App, tasks: Mapping[str, asyncio.Task[None]]) -> None:
     if app.teacher:
         asyncio.get_running_loop().call_later(TURN_S, app.teacher.hurry)
     await _cancel(tasks["feed"], tasks["engine"], tasks["snapshots"])
+    await asyncio.gather(_delivered_and_saved(app), _kept(app))
+    await _cancel(*tasks.values())
+
+
+async def _delivered_and_saved(app: App) -> None:
     app.sink.wake()
     with suppress(TimeoutError):
         async with asyncio.timeout(PEER_S):
             await app.sink.drained()
-    await asyncio.gather(_settled(app), _kept(app))
-    await app.snapshots.take_last()
-    await _cancel(*tasks.values())
-
-
-async def _settled(app: App) -> None:
     if app.teacher:
         await asyncio.to_thread(app.teacher.settle, PEER_S)
+    await app.snapshots.take_last()
 
 
 async def _kept(app: App) -> None:

