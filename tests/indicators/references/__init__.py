@@ -63,6 +63,8 @@ class Reference:
         tolerance: largest difference allowed: half a unit of the last digit that the file shows, unless the note says
             what else it lost.
         bars: the file that holds the bars; the same where empty.
+        led_in: copies of the first bar that are put before it, where theirs starts from the first bar as if the
+            market had stood still until then.
         converged: first row that is compared; before it the other start of a recursion still shows.
         later: rows by which the file shows a value later than we do.
         factors: what the file's values are multiplied with, by output, where its unit is another.
@@ -75,6 +77,7 @@ class Reference:
     columns: Mapping[str, str]
     tolerance: float
     bars: str = ""
+    led_in: int = 0
     converged: int = 0
     later: int = 0
     factors: Mapping[str, float] = field(default_factory=dict)
@@ -116,9 +119,9 @@ def references() -> list[Reference]:
 def compare(reference: Reference, folder: Path) -> Difference:
     """The difference between a reference and ours, over all its columns."""
     table = read_columns(folder / reference.file)
-    bars = bars_of(read_columns(folder / (reference.bars or reference.file)))
+    bars = bars_of(led_in(read_columns(folder / (reference.bars or reference.file)), reference.led_in))
     spec, late = reference.spec, reference.converged
-    ours = dict(zip(spec.outputs, run([spec], bars), strict=True))
+    ours = dict(zip(spec.outputs, run([spec], bars)[:, reference.led_in :], strict=True))
     return _worst(
         [_difference(ours[output][late:], published(reference, table, output)[late:]) for output in reference.columns]
     )
@@ -161,6 +164,11 @@ def _number(cell: str) -> float:
         return float(cell)
     except ValueError:
         return np.nan
+
+
+def led_in(columns: Mapping[str, Floats], copies: int) -> dict[str, Floats]:
+    """The columns with copies of their first row before them."""
+    return {name: np.concatenate([np.repeat(column[:1], copies), column]) for name, column in columns.items()}
 
 
 def bars_of(columns: Mapping[str, Floats]) -> Bars:

@@ -8,8 +8,7 @@ from tests.indicators.references.first import EXACT, FAST_START
 CHAIN_START = "theirs starts the later averages with the first value of the one before"
 FIRST_KAMA = "theirs shows the value it starts from"
 
-# Not comparable: RMA5 of spy_with_rma is no Wilder average of the closes beside it, and the moving VWAP of
-# spy_with_vwap is made of finer bars; cs-ppo and cs-pvo start from the first bar and end before that is forgotten.
+# Not comparable: RMA5 of spy_with_rma is no Wilder average of the closes beside it.
 
 REFERENCES = [
     Reference("skender/out_smma.csv", ("smma", [20]), {"smma": "smma"}, EXACT, SPY_DAILY),

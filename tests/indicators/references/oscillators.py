@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from tests.indicators.references import SPY_DAILY, Reference
-from tests.indicators.references.first import EXACT
+from tests.indicators.references.first import EXACT, STILL
 
-# Not comparable: the rsi that cs-stochrsi shows starts otherwise than that of its closes, and the file ends before that
-# is forgotten; out_slope counts the bars of its intercept from the first one of all.
+# Not comparable: out_slope counts the bars of its intercept from the first one of all.
 
 REFERENCES = [
     Reference("skender/out_hma.csv", ("hma", [14]), {"hma": "hma"}, EXACT, SPY_DAILY),
@@ -51,5 +50,33 @@ REFERENCES = [
         {"roc": "roc", "signal": "rocEma", "upper": "upperBand", "lower": "lowerBand"},
         EXACT,
         SPY_DAILY,
+    ),
+    Reference("stockcharts/cs-stc.csv", ("stc", [23, 50, 10, 3]), {"stc": "stc"}, 5e-9, led_in=100, note=STILL),
+    Reference(
+        "stockcharts/cs-ppo.csv",
+        ("ppo", [12, 26, 9]),
+        {"ppo": "PPO", "signal": "PPO_Signal_Line", "histogram": "PPO_Histogram"},
+        5e-10,
+        led_in=60,
+        note=STILL,
+    ),
+    Reference(
+        "stockcharts/cs-pvo.csv",
+        ("pvo", [12, 26, 9]),
+        {"pvo": "PVO", "signal": "PVO_Signal_Line", "histogram": "PVO_Histogram"},
+        5e-9,
+        led_in=60,
+        note=STILL,
+    ),
+    Reference("stockcharts/cs-rsi.csv", ("rsi", [14]), {"rsi": "RSI"}, 5e-7, led_in=30, note=STILL),
+    Reference("stockcharts/cs-stochrsi.csv", ("rsi", [14]), {"rsi": "RSI"}, 5e-7, led_in=30, note=STILL),
+    Reference(
+        "stockcharts/cs-stochrsi.csv",
+        ("stoch_rsi", [14, 14, 1, 1]),
+        {"k": "StochRSI(14)"},
+        5e-6,
+        led_in=30,
+        factors={"k": 100.0},
+        note=STILL,
     ),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.indicators.references import SPY_DAILY, Reference
+from tests.indicators.references.first import RANGE_START, STILL
 
 REFERENCES = [
     Reference("skender/out_force.csv", ("force_index", [2]), {"force_index": "forceIndex"}, 1e-3, bars=SPY_DAILY),
@@ -66,4 +67,21 @@ REFERENCES = [
         bars=SPY_DAILY,
     ),
     Reference("skender/out_atr-stop.csv", ("atr_stop", [21, 3]), {"value": "atrStop"}, 1e-9, bars=SPY_DAILY),
+    Reference("stockcharts/cs-atr.csv", ("atr", [14]), {"atr": "ATR"}, 5e-10, led_in=1, converged=13, note=RANGE_START),
+    Reference("stockcharts/cs-atr2.csv", ("atr", [10]), {"atr": "ATR"}, 1e-9, led_in=1, converged=9, note=RANGE_START),
+    Reference("stockcharts/cs-kc.csv", ("atr", [10]), {"atr": "atr"}, 1e-9, led_in=1, converged=9, note=RANGE_START),
+    Reference(
+        "stockcharts/cs-kc.csv", ("keltner", [20, 2, 10]), {"middle": "middle_band"}, 1e-9, led_in=30, note=STILL
+    ),
+    Reference(
+        "lean/dwac_supertrend.txt",
+        ("supertrend", [10, 3]),
+        {"value": "Super"},
+        5e-8,
+        led_in=1,
+        converged=9,
+        note=RANGE_START,
+    ),
+    Reference("stockcharts/cs-fi.csv", ("force_index", [1]), {"force_index": "FI_1"}, 1e-9),
+    Reference("skender/out_force.csv", ("force_index", [2]), {"force_index": "forceIndex"}, 1e-9, bars=SPY_DAILY),
 ]
