@@ -64,3 +64,9 @@ def test_what_a_file_lacks_of_a_bar_is_its_close_and_no_volume(tmp_path: Path) -
     bars = bars_of(read_columns(tmp_path / "made.csv"))
     np.testing.assert_array_equal([bars.open, bars.high, bars.low, bars.close], [[10, np.nan]] * 4)
     np.testing.assert_array_equal(bars.volume, [0, 0])
+
+
+def test_a_file_that_starts_from_its_first_bar_is_as_after_a_market_that_stood_still(tmp_path: Path) -> None:
+    (tmp_path / "made.csv").write_text("Close,Average\n10,10\n12,11\n", encoding="utf-8")
+    reference = Reference("made.csv", ("ema", [3]), {"ema": "Average"}, 1e-12, led_in=3)
+    assert compare(reference, tmp_path) == (2, 0, 0.0, 0.0)

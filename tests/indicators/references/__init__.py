@@ -32,22 +32,13 @@ FOLDER = "indicator_reference"
 SPY_DAILY = "skender/input_spy_daily_2017_2018.csv"
 
 
-_SHORT = "starts at the first bar, and ends before that is forgotten"
-
 NOT_COMPARED: Mapping[str, str] = {
     "lean/spy_10_min.txt": "bars alone",
     "lean/spy_atr.txt": "a plain mean of true ranges: sma and true_range are compared each by itself",
-    "lean/spy_rdv.txt": "the day's volume so far against the days before; rvol_tod compares bar with bar",
+    "lean/spy_rdv.txt": "against the plain mean of two days; rvol_tod gives each later day the weight 1 / days",
     "lean/spy_with_vwap.txt": "made of finer bars than it shows",
-    "skender/out_ulcer.csv": "falls from the highest close since the window began; ours, as cs-ui.csv, of n bars",
+    "skender/out_ulcer.csv": "falls from the highest close since the window began, ours, as cs-ui, from that of n bars",
     "skender/out_zigzag.csv": "repaints: its values depend on later bars",
-    "stockcharts/cs-fi.csv": _SHORT,
-    "stockcharts/cs-kc.csv": _SHORT,
-    "stockcharts/cs-ppo.csv": _SHORT,
-    "stockcharts/cs-pvo.csv": _SHORT,
-    "stockcharts/cs-rsi.csv": _SHORT,
-    "stockcharts/cs-stc.csv": "no such indicator in the catalogue",
-    "stockcharts/cs-stochrsi.csv": _SHORT,
 }
 """Files whose values cannot be compared, and why."""
 

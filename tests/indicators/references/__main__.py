@@ -19,7 +19,8 @@ Made by `python -m tests.indicators.references` from the lists that the tests re
 spreadsheets made by hand, and outputs of other libraries: StockCharts' ChartSchool (`stockcharts`), Stock.Indicators
 (`skender`), the test data of LEAN (`lean`) and mplfinance. The tolerance is half a unit of the last digit that a file
 shows, unless the note says what else it lost; a comparison starts at the row where another start of a recursion no
-longer shows there. `Relative` is the largest difference as a share of the largest value of its column.
+longer shows there. Where a file starts from its first bar as after a market that stood still, ours is given copies of
+that bar first. `Relative` is the largest difference as a share of the largest value of its column.
 
 | File | Indicator | Outputs | From row | Values | Largest difference | Relative | Tolerance | Note |
 | --- | --- | --- | ---: | ---: | ---: | ---: | ---: | --- |

@@ -6,15 +6,6 @@ from tests.indicators.references import SPY_DAILY, Reference
 from tests.indicators.references.first import RANGE_START, STILL
 
 REFERENCES = [
-    Reference("skender/out_force.csv", ("force_index", [2]), {"force_index": "forceIndex"}, 1e-3, bars=SPY_DAILY),
-    Reference(
-        "lean/dwac_supertrend.txt",
-        ("supertrend", [10, 3]),
-        {"value": "Super"},
-        5e-3,
-        converged=60,
-        note="starts at the first bar, which still shows in the last values",
-    ),
     *(
         Reference(f"stockcharts/{name}.csv", ("true_range", []), {"true_range": "TR"}, 1e-9, converged=1)
         for name in ("cs-atr", "cs-atr2")
