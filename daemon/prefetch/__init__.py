@@ -1,0 +1,1 @@
+"""What an alert or a look will need, fetched before anybody asks."""
