@@ -1,8 +1,9 @@
 """Trading days that are over: the official close of the day before, and daily bars with their indicators.
 
-Official daily bars come from a file where there is one. Where it does not know a day, the day's own minutes stand in:
-its regular session, closed by the auction, which opens the first bar after the close; if that bar never comes, by the
-last regular bar. A day counts from the first bar of a later one on, so that nothing is known before it is over.
+Official daily bars come from a file where there is one. Where it does not know a day, or has ended while the engine
+runs on, the day's own minutes stand in: its regular session, closed by the auction, which opens the first bar after the
+close; if that bar never comes, by the last regular bar. A day counts from the first bar of a later one on, so that
+nothing is known before it is over.
 """
 
 from __future__ import annotations
@@ -60,12 +61,12 @@ class DailyTable:
         end = np.searchsorted(self._order, number * _DAYS + day)
         return first, np.where(self.symbols[number] == symbols, end, first)
 
-    def closes_before(self, symbols: Symbols, day: int) -> Floats:
-        """Official close of each symbol's newest day before `day`, ``float64[n]``; NaN if none, or a stale one."""
+    def closes_before(self, symbols: Symbols, day: int) -> tuple[Floats, Longs]:
+        """Close of each symbol's newest day before `day`, ``float64[n]``, NaN if none or stale; and that day."""
         first, end = self.between(symbols, np.full(len(symbols), day - STALE_DAYS - 1), day)
-        closes = np.full(len(symbols), np.nan)
-        closes[first < end] = self.values[CLOSE, end[first < end] - 1]
-        return closes
+        closes, days, known = np.full(len(symbols), np.nan), np.zeros(len(symbols), np.int64), first < end
+        closes[known], days[known] = self.values[CLOSE, end[known] - 1], self.day[end[known] - 1]
+        return closes, days
 
 
 class Days:
@@ -111,9 +112,10 @@ class Days:
         if not new.any():
             return rows[:0]
         rows, symbols = rows[new], symbols[new]
-        official = self._table.closes_before(symbols, day)
+        official, dated = self._table.closes_before(symbols, day)
         own = self._own.over(rows)
-        self.previous[rows] = np.where(np.isnan(official), own[CLOSE], official)
+        newer = ~np.isnan(own[CLOSE]) & (self._day[rows] > dated)
+        self.previous[rows] = np.where(newer | np.isnan(official), own[CLOSE], official)
         self._feed(rows, symbols, day, own)
         self._day[rows] = day
         return rows
