@@ -159,6 +159,7 @@ class App:
             spoiled=self._spoiled,
             stored=lambda _: self.sink.wake(),
             keeper=self.keeper,
+            noticed=self.events.notice,
         )
         self.backlog = BacklogWatch(self.outbox)
         self.reload = reload.of(self, self._reread)

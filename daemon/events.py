@@ -11,6 +11,7 @@ from streams.polygon.session import Changed, Strange, Unanswered, Unauthorised
 from streams.polygon.spoilage import Condition
 
 if TYPE_CHECKING:
+    from daemon.engine.listings import Notice
     from streams.outbox import OutboxError
     from streams.polygon.session import Event
     from streams.polygon.spoilage import Verdict
@@ -104,6 +105,10 @@ class Events:
             )
         else:
             self.tell("history.failing", alarm=True, what=trouble, remedy="it is tried again; meanwhile rows wait")
+
+    def notice(self, notice: Notice) -> None:
+        """What the engine found."""
+        self.tell(notice.kind, alarm=False, **notice.fields)
 
     def server(self, what: str) -> None:
         """The embedded server was started again."""

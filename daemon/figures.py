@@ -37,6 +37,7 @@ class Figures(NamedTuple):
         view_ms: newest minute that the model in use has learned, None before the first model.
         symbols: rows taken in the symbol table.
         refused: times that a symbol got no row.
+        released: rows taken from symbols that are traded no more.
         lapsed: questions dropped unanswered.
         rules: names of those in force.
         quality: how good the score has been.
@@ -51,6 +52,7 @@ class Figures(NamedTuple):
     view_ms: int | None
     symbols: int
     refused: int
+    released: int
     lapsed: int
     rules: tuple[str, ...]
     quality: Quality
@@ -76,6 +78,7 @@ def of(engine: Engine, before: Figures | None = None, batch: BarBatch | None = N
         view_ms=engine.view.minute_ms if engine.view else None,
         symbols=len(engine.symbols),
         refused=engine.symbols.refused,
+        released=engine.released,
         lapsed=engine.learning.lapsed,
         rules=tuple(rule.name for rule in engine.plan.rules),
         quality=before.quality if before and judged else engine.learning.judge.quality(),

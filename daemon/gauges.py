@@ -50,6 +50,7 @@ def _follow_engine(app: App) -> None:
     metrics.symbols.follow(lambda: live.figures.symbols)
     metrics.symbols_limit.follow(lambda: app.config.engine.max_symbols)
     metrics.symbols_refused.follow(lambda: live.figures.refused)
+    metrics.symbols_released.follow(lambda: live.figures.released)
     metrics.rules.follow(lambda: len(live.figures.rules))
     metrics.reload_failed.follow(lambda: app.reload.failed)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from daemon.engine.alerts import Alert
     from daemon.engine.engine import Engine
     from daemon.engine.inbox import Inbox
+    from daemon.engine.listings import Notice
     from daemon.engine.plan import Plan
     from daemon.keeping import Keeper
     from daemon.metrics import Metrics
@@ -79,6 +80,7 @@ class Live:
         overflow: called when not even minute bars fit: drops the feed on purpose.
         spoiled: called when the condition of the feed's elements is another one: may drop the feed on purpose.
         stored: called with the alerts newly on disk, on the event loop.
+        noticed: called with what the engine found that people should know, on the event loop.
         keeper: given bars and alerts for the history.
 
     Attributes:
@@ -100,12 +102,13 @@ class Live:
         overflow: Callable[[], None],
         spoiled: Callable[[Verdict], None],
         stored: Callable[[Sequence[Stored]], None],
+        noticed: Callable[[Notice], None],
         keeper: Keeper | None = None,
     ) -> None:
         self._codec, self._inbox, self._engine, self._ring = codec, inbox, engine, ring
         self._market, self._clock, self._metrics = market, clock, metrics
         self._lossless, self._overflow, self._spoiled, self._stored = lossless, overflow, spoiled, stored
-        self._keeper = keeper
+        self._noticed, self._keeper = noticed, keeper
         if keeper:
             engine.stood_in = keeper.stood_in
         self.spoilage = Spoilage()
@@ -203,6 +206,8 @@ class Live:
         self.turned_s = self._clock.monotonic_s()
         if self._plan is None:
             self._used.set()
+        while self._engine.notices:
+            self._noticed(self._engine.notices.popleft())
         if stored:
             if oldest_s is not None:
                 self._metrics.frame_to_outbox.observe(self.turned_s - oldest_s)

@@ -140,6 +140,9 @@ class Metrics:
         self.symbols_refused = self._followed(
             "counter", "symbols_refused", "Times that a symbol got no place, because the table is full."
         )
+        self.symbols_released = self._followed(
+            "counter", "symbols_released", "Places taken from symbols without a bar for ten trading days."
+        )
         self.rules = self._followed("gauge", "rules", "Rules in force.")
         self.turn_seconds = self._histogram("turn_seconds", "One turn of the engine that took bars.", STEP_S)
         self.input_age_seconds = self._followed(

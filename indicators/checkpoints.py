@@ -131,12 +131,12 @@ class Checkpoints:
         _steps(rows, count, until, self._period, steps)
         return steps
 
-    def zero(self, row: int) -> None:
-        """Forget all of a row."""
-        self.marks[row] = 0
+    def zero(self, rows: Longs | int) -> None:
+        """Forget all of rows."""
+        self.marks[rows] = 0
         if self._period:
             for copies in self._by_key().values():
-                copies[:, row] = 0.0
+                copies[:, rows] = 0.0
 
     def to_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
         """``marks`` and for every state ``copies/KEY``: float64[2, capacity, width]; views."""

@@ -114,9 +114,11 @@ class Forming:
         done = rows[self._minute_ms[rows, slot] == minute_ms]
         self._minute_ms[done, slot] = -1
 
-    def zero(self, row: int) -> None:
-        """Forget all of `row`, before another symbol takes it."""
-        self._minute_ms[row] = -1
+    def zero(self, rows: Longs | int) -> None:
+        """Forget all of `rows`, before other symbols take them."""
+        self._minute_ms[rows] = -1
+        self._seconds[rows] = 0
+        self._bars[rows] = 0.0
 
     def to_arrays(self) -> dict[str, Floats | Longs]:
         """The whole state as plain arrays."""

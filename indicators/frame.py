@@ -189,16 +189,16 @@ class Frame:
         self._allocate(max(capacity, 2 * self.capacity))
         self.load_arrays(old)
 
-    def zero(self, row: int) -> None:
-        """Forget all of a row, before another symbol takes it."""
-        self._ring[:, row] = 0.0
-        self.count[row] = 0
-        self.last_start[row] = 0
-        self.out[:, row] = np.nan
-        self.peeked[:, row] = np.nan
+    def zero(self, rows: Longs | int) -> None:
+        """Forget all of rows, before other symbols take them."""
+        self._ring[:, rows] = 0.0
+        self.count[rows] = 0
+        self.last_start[rows] = 0
+        self.out[:, rows] = np.nan
+        self.peeked[:, rows] = np.nan
         for instance in self._instances:
-            instance.state[row] = 0.0
-        self._checkpoints.zero(row)
+            instance.state[rows] = 0.0
+        self._checkpoints.zero(rows)
 
     def to_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
         """The whole closed state as plain arrays, views that are good until the next update.

@@ -115,15 +115,23 @@ class SymbolTable:
                 self.refused += _find(wanted, self._keys, self._slots, rows)
         return rows
 
-    def release(self, row: int) -> None:
-        """Take its row from a symbol, so that another may get it; whoever keeps columns must zero theirs.
+    def release(self, rows: Longs | int) -> None:
+        """Take their rows from symbols, so that others may get them; whoever keeps columns must zero theirs.
+
+        Args:
+            rows: ``int64[n]`` or one.
+
+        Raises:
+            KeyError: a row holds no symbol; nothing was changed.
 
         Cost: O(capacity), the table is built anew.
         """
-        if not 0 <= row < self._size or not self._keys[row].any():
-            raise KeyError(f"row {row} holds no symbol")
-        self._keys[row] = 0
-        self._free = sorted([*self._free, row])
+        released = set(np.atleast_1d(rows).tolist())
+        empty = [row for row in released if not 0 <= row < self._size or not self._keys[row].any()]
+        if empty:
+            raise KeyError(f"row {empty[0]} holds no symbol")
+        self._keys[sorted(released)] = 0
+        self._free = sorted(released.union(self._free))
         self._index()
 
     def to_arrays(self) -> dict[str, Symbols]:

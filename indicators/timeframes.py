@@ -206,10 +206,10 @@ class Timeframes:
         for frame in self.frames.values():
             frame.reserve(capacity)
 
-    def zero(self, row: int) -> None:
-        """Forget a row in every frame."""
+    def zero(self, rows: Longs | int) -> None:
+        """Forget rows in every frame."""
         for frame in self.frames.values():
-            frame.zero(row)
+            frame.zero(rows)
 
     def to_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
         """All frames as `Frame.to_arrays` gives them, named ``MINUTES/NAME``, and ``closed``: int64[2], of `close`."""

@@ -38,6 +38,11 @@ class Coverage:
         covered = all(self._seen(need, row) >= bars for need, bars in needs.items())
         return "covered" if covered else "warming"
 
+    def zero(self, rows: Longs) -> None:
+        """Forget rows: whatever begins there, it begins with all that is computed."""
+        for began in self._began.values():
+            began[rows[rows < len(began)]] = 0
+
     def to_arrays(self) -> dict[str, Longs]:
         """``began/MINUTES/KEY``: ``int64``, bars before the first one seen, of what began late."""
         return {f"{_BEGAN}{minutes}/{key}": began for (minutes, key), began in self._began.items()}

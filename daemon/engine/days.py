@@ -138,12 +138,12 @@ class Days:
         elif start_ms == at.close_ms:
             self._own.close_at(rows, bars[OPEN])
 
-    def zero(self, row: int) -> None:
-        """Forget a row."""
-        self.frame.zero(row)
-        self._day[row] = 0
-        self.previous[row] = np.nan
-        self._own.zero(row)
+    def zero(self, rows: Longs | int) -> None:
+        """Forget rows."""
+        self.frame.zero(rows)
+        self._day[rows] = 0
+        self.previous[rows] = np.nan
+        self._own.zero(rows)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The whole state as plain arrays: the frame's under ``frame/``, and ``day``, ``previous``, and `OwnDay`'s."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -10,9 +11,11 @@ import numpy as np
 from daemon.engine.barrier import Barrier
 from daemon.engine.days import DailyTable
 from daemon.engine.learning import Learning, part_of
+from daemon.engine.listings import Listings, released
 from daemon.engine.plan import When
 from daemon.engine.runs import runs
 from daemon.engine.sectors import Sectors
+from daemon.engine.sessions import NO_DAY
 from daemon.engine.watch import Step, Watch
 from daemon.scoring import view as views
 from indicators import SymbolTable
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
     from daemon.engine.alerts import Alert
     from daemon.engine.learning import Teacher
+    from daemon.engine.listings import Notice
     from daemon.engine.plan import Plan
     from daemon.engine.sessions import SessionTable
     from daemon.scoring.view import View
@@ -42,6 +46,10 @@ NO_DAYS = DailyTable(np.zeros(0, "S16"), np.zeros(0, np.int64), np.zeros((5, 0))
 
 NO_SECTORS = Sectors({})
 """Where none are configured: all symbols are of one group."""
+
+
+NOTICES = 64
+"""Notices that wait to be told, at most: some two a day."""
 
 
 class Settings(NamedTuple):
@@ -96,6 +104,9 @@ class Engine:
     Attributes:
         counts: what happened to the bars so far.
         learning: what the model is asked and has answered.
+        listings: when each symbol was last heard of.
+        notices: what people should know, for whoever tells them to take out; the oldest go when nobody does.
+        released: rows that were taken from symbols which are traded no more.
         watch: what rules see and have said.
         stood_in: told the start, symbols and bars (``float64[6, n]``) of a minute's stand-ins, if anybody wants them.
         disagreed: ``int64[6]``, minutes whose bar, as the vendor sent it, differs from what its seconds had built, by
@@ -111,6 +122,9 @@ class Engine:
         )
         self.barrier = Barrier(settings.grace_ms, settings.horizon_minutes + 1)
         self.watch = Watch(plan, settings.daily, settings.sectors)
+        self.listings = Listings(sessions)
+        self.notices: deque[Notice] = deque(maxlen=NOTICES)
+        self.released = 0
         self.counts = Counts()
         self.disagreed = np.zeros(6, np.int64)
         self.stood_in: Callable[[int, Symbols, Floats], None] | None = None
@@ -140,15 +154,11 @@ class Engine:
             The alerts, ordered by the bar that caused them, then by rule. Cost: O(bars) and, per minute closed,
             O(symbols).
         """
-        rows = self.symbols.rows(batch.symbol)
-        self._reserve()
-        ends_ms = batch.start_ms + batch.length_ms
-        minutes_ms = batch.start_ms // MINUTE_MS * MINUTE_MS
-        for part in self.barrier.segments(np.maximum(batch.arrival_ms, ends_ms), minutes_ms):
-            if isinstance(part, slice):
-                self._take(batch.take(part), rows[part])
-            else:
-                self._close_minute(part)
+        for part, day in self.listings.parts(batch.start_ms):
+            bars = batch.take(part)
+            if day != NO_DAY:
+                self._begin_day(day, int(_came_ms(bars)[0]))
+            self._step_within(bars)
         return self.watch.announce()
 
     def advance(self, now_ms: int) -> list[Alert]:
@@ -168,7 +178,7 @@ class Engine:
 
     def leaders(self, most: int) -> list[tuple[str, float, float]]:
         """Symbol, score and close of the highest scores at the last closed bar, best first."""
-        scores = self.learning.scores[: len(self.symbols)]
+        scores = self.learning.scores[: self.symbols.size]
         order = np.argsort(-scores)[:most]
         order = order[np.isfinite(scores[order])]
         closes = self.watch.minutes.bar("close", order)
@@ -193,7 +203,7 @@ class Engine:
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The whole state as plain arrays by ``part/name``; most are views, good until the next step."""
-        named = {**self.watch.parts(), "forming": self._forming}
+        named = {**self.watch.parts(), "forming": self._forming, "listings": self.listings}
         arrays = {f"{name}/{key}": array for name, part in named.items() for key, array in part.to_arrays().items()}
         view = {} if self.view is None else views.to_arrays([self.view], len(self.plan.features))
         return {
@@ -225,6 +235,7 @@ class Engine:
             self.watch.load(name, part_of(arrays, name))
         self._forming.load_arrays(part_of(arrays, "forming"))
         self._reserve()
+        self.listings.load_arrays(part_of(arrays, "listings"), self.watch.minutes.last_start)
         self.barrier.load_array(arrays["engine/barrier"])
         self.counts = Counts(*arrays["engine/counts"].tolist())
         self.disagreed = arrays["engine/disagreed"].astype(np.int64)
@@ -239,6 +250,7 @@ class Engine:
         """
         rows = self.symbols.rows(np.array([alert.symbol.encode() for alert in alerts], "S16")).tolist()
         self._reserve()
+        self.listings.hear(np.array(rows, np.int64))
         return sum(
             self.watch.episodes.remember(f"{alert.rule}@{alert.rule_version}", row, alert.bar_start_ms)
             for alert, row in zip(alerts, rows, strict=True)
@@ -255,6 +267,35 @@ class Engine:
         self.learning.load_arrays(arrays)
         view = part_of(arrays, "view")
         self.view = views.from_arrays(view, len(self.plan.features))[0] if view else None
+
+    def _begin_day(self, day: int, now_ms: int) -> None:
+        """A bar of a later day than any before comes; what is due by then closes first, then rows are released."""
+        for minute_ms in self.barrier.advance(now_ms):
+            self._close_minute(minute_ms)
+        self.listings.begin(day)
+        rows = self.listings.quiet(self.symbols.symbols)
+        if len(rows):
+            self.notices.append(released(self.symbols.symbols[rows]))
+            self.released += len(rows)
+            self._forget(rows)
+            self.symbols.release(rows)
+
+    def _forget(self, rows: Longs) -> None:
+        """All of `rows` is as if nothing had been there."""
+        for part in (self.watch, self.learning, self._forming, self.listings):
+            part.zero(rows)
+
+    def _step_within(self, batch: BarBatch) -> None:
+        """Bars in order of arrival, the first of which may begin a day and no other."""
+        rows = self.symbols.rows(batch.symbol)
+        self._reserve()
+        self.listings.hear(rows)
+        minutes_ms = batch.start_ms // MINUTE_MS * MINUTE_MS
+        for part in self.barrier.segments(_came_ms(batch), minutes_ms):
+            if isinstance(part, slice):
+                self._take(batch.take(part), rows[part])
+            else:
+                self._close_minute(part)
 
     def _take(self, batch: BarBatch, rows: Longs) -> None:
         """Bars between two closes; each row's in the order in which they came, whatever else came between them."""
@@ -368,6 +409,13 @@ class Engine:
 
     def _reserve(self) -> None:
         """Every array has a row for every symbol."""
-        capacity = self.watch.reserve(len(self.symbols))
+        capacity = self.watch.reserve(self.symbols.size)
         self._forming.reserve(capacity)
         self.learning.reserve(capacity)
+        self.listings.reserve(capacity)
+
+
+def _came_ms(batch: BarBatch) -> Longs:
+    """Market time that each bar proves, ``int64[n]``: a bar comes after its end."""
+    came_ms: Longs = np.maximum(batch.arrival_ms, batch.start_ms + batch.length_ms)
+    return came_ms

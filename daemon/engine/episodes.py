@@ -118,10 +118,10 @@ class Episodes:
             for name, fill in _FILLS.items():
                 setattr(self, name, np.pad(getattr(self, name), more, constant_values=fill))
 
-    def zero(self, row: int) -> None:
-        """Forget a row."""
+    def zero(self, rows: Longs | int) -> None:
+        """Forget rows."""
         for name, fill in _FILLS.items():
-            getattr(self, name)[:, row] = fill
+            getattr(self, name)[:, rows] = fill
 
     def to_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
         """For every rule ``NAME@VERSION/active`` and so on: ``[capacity]``, views, good until the next step."""

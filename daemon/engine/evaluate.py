@@ -141,10 +141,10 @@ class Evaluator:
         """Forget the newest bars of each row, ``int64[n]`` how many: they are committed anew."""
         self._lags.rewind(rows, bars)
 
-    def zero(self, row: int) -> None:
-        """Forget a row."""
-        self._lags.zero(row)
-        self._frozen.zero(row)
+    def zero(self, rows: Longs | int) -> None:
+        """Forget rows."""
+        self._lags.zero(rows)
+        self._frozen.zero(rows)
 
     def to_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
         """Look-back and frozen columns, see `Lags.to_arrays` and `Frozen.to_arrays`."""

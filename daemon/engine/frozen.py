@@ -42,9 +42,9 @@ class Frozen:
         if more > 0:
             self.columns = np.pad(self.columns, ((0, 0), (0, more)), constant_values=np.nan)
 
-    def zero(self, row: int) -> None:
-        """Forget a row."""
-        self.columns[:, row] = np.nan
+    def zero(self, rows: Longs | int) -> None:
+        """Forget rows."""
+        self.columns[:, rows] = np.nan
 
     def to_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
         """``frozen/TEXT``: ``float64[capacity]`` of each column; views, good until the next minute."""

@@ -66,10 +66,10 @@ class Lags:
             self.rings = np.pad(self.rings, ((0, 0), (0, more)), constant_values=np.nan)
             self.count = np.pad(self.count, (0, more))
 
-    def zero(self, row: int) -> None:
-        """Forget a row."""
-        self.rings[:, row] = np.nan
-        self.count[row] = 0
+    def zero(self, rows: Longs | int) -> None:
+        """Forget rows."""
+        self.rings[:, rows] = np.nan
+        self.count[rows] = 0
 
     def to_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
         """``count``, and ``lag/TEXT`` for every leaf: float64[depth, capacity]; views, good until the next bar."""

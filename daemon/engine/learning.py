@@ -122,6 +122,11 @@ class Learning:
                 base=self.judge.base(phase),
             )
 
+    def zero(self, rows: Longs) -> None:
+        """Forget rows; questions that are open there stay unanswered."""
+        self.features[rows], self.scores[rows] = np.nan, np.nan
+        self._questions.zero(rows)
+
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The whole state as plain arrays by ``part/name``; most are views, good until the next step."""
         questions = {f"questions/{name}": array for name, array in self._questions.to_arrays().items()}

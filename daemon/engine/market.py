@@ -70,6 +70,10 @@ class Market:
         place = start_ms // MINUTE_MS % MINUTES
         return np.where(self._minute_ms[place] == start_ms, self._levels[place], np.nan)
 
+    def zero(self, rows: Longs) -> None:
+        """Forget rows: they have not had a bar in the present session."""
+        self._price[rows[rows < len(self._price)]] = np.nan
+
     def to_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
         """The whole state as plain arrays, views that are good until the next minute."""
         return {

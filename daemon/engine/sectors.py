@@ -43,7 +43,7 @@ class Sectors:
 
 
 class SectorColumn:
-    """The group of every row of a table that only grows: each symbol is looked up once.
+    """The group of every row of a table: symbols are looked up when they change.
 
     Args:
         sectors: by symbol.
@@ -51,11 +51,11 @@ class SectorColumn:
 
     def __init__(self, sectors: Sectors) -> None:
         self._sectors = sectors
+        self._symbols = np.zeros(0, SYMBOL)
         self._groups = np.zeros(0, np.int64)
 
     def of(self, symbols: Symbols) -> Longs:
         """Group of each row, ``int64[n]``, of a table that holds `symbols`, ``S16[n]``, by now."""
-        fresh = symbols[len(self._groups) :]
-        if len(fresh):
-            self._groups = np.concatenate([self._groups, self._sectors.groups(fresh)])
+        if not np.array_equal(symbols, self._symbols):
+            self._symbols, self._groups = symbols.copy(), self._sectors.groups(symbols)
         return self._groups

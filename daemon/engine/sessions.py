@@ -114,6 +114,11 @@ class SessionTable:
         """``int64``: index of the newest day whose pre-market has begun; `NO_DAY` before the first."""
         return np.searchsorted(self.pre_ms, ms, side="right") - 1
 
+    def date(self, ms: Longs | int) -> Longs:
+        """``int64``: the date of `day`, in days since 1970; `NO_DAY` before the first."""
+        day = self.day(ms)
+        return np.where(day < 0, NO_DAY, self.open_ms[day] // DAY_MS)
+
     def dates(self, ms: int, most: int) -> tuple[int, Longs]:
         """The trading day of a moment, and up to `most` before it, ascending; as days since 1970.
 

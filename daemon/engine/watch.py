@@ -225,8 +225,13 @@ class Watch:
         values: Floats = self.minutes.out[column, rows]
         return values
 
+    def zero(self, rows: Longs) -> None:
+        """Forget rows, ``int64[n]``: they are as fresh ones."""
+        for part in self.parts().values():
+            part.zero(rows)
+
     def parts(self) -> dict[str, Any]:
-        """Everything that holds state, by name: each gives ``to_arrays()`` and takes `load`."""
+        """Everything that holds state, by name: each gives ``to_arrays()`` and takes `load` and `zero`."""
         return {
             "timeframes": self._timeframes,
             "days": self._days,

@@ -72,7 +72,7 @@ class Questions:
         capacity: rows to hold; grows by doubling.
 
     Attributes:
-        lapsed: questions dropped because a minute of their window never closed here.
+        lapsed: questions dropped because a minute of their window never closed here, or their symbol was released.
     """
 
     def __init__(
@@ -205,11 +205,14 @@ class Questions:
         self._free(slot)
         return lesson if len(lesson.rows) else None
 
-    def zero(self, row: int) -> None:
-        """Forget the questions of a row that is about to be given to another symbol."""
-        if row < len(self._upper):
-            self._upper[row] = self._lower[row] = self._score[row] = np.nan
-            self._moved[row] = False
+    def zero(self, rows: Longs | int) -> None:
+        """Drop the questions of rows that are about to be given to other symbols."""
+        rows = np.atleast_1d(rows)
+        rows = rows[rows < len(self._upper)]
+        self.lapsed += int(np.isfinite(self._upper[rows]).sum())
+        self._upper[rows] = self._lower[rows] = self._score[rows] = np.nan
+        self._moved[rows] = False
+        self._features[rows] = 0.0
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The whole state, views that are good until the next call; `load_arrays` copies, and continues bit for bit."""

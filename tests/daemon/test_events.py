@@ -4,9 +4,11 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
+from daemon.engine.listings import released
 from daemon.events import Events
 from streams.outbox import OutboxUnavailableError
 from streams.polygon.messages import Status
@@ -97,6 +99,12 @@ async def test_the_disk_is_told_of_from_the_engine_s_thread(events: Events, stre
     await asyncio.sleep(0)
     assert stream.kinds == ["outbox.refused", "outbox.healed"]
     assert "disk full" in stream.entries[0]["what"]
+
+
+async def test_what_the_engine_found_is_an_event_of_its_own_kind(events: Events, stream: Stream) -> None:
+    events.notice(released(np.array([f"S{n}" for n in range(7)], "S16")))
+    (put,) = stream.entries
+    assert (put["kind"], put["count"], put["names"]) == ("symbols.released", "7", "S0,S1,S2,S3,S4")
 
 
 async def test_every_field_is_text_for_streams_hold_nothing_else(events: Events, stream: Stream) -> None:

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from daemon import assembly, standing
 from daemon.engine.inbox import Inbox
+from daemon.engine.listings import released
 from daemon.live import FUTURE_MS, Live
 from daemon.metrics import Metrics
 from daemon.supervision import Supervisor
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from daemon.engine.alerts import Alert
     from daemon.engine.engine import Engine
+    from daemon.engine.listings import Notice
     from streams.bars import BarBatch
     from streams.outbox import Stored
     from streams.polygon.spoilage import Verdict
@@ -202,6 +204,7 @@ class Desk:
         self.engine, self.inbox = engine_of(self.config), Inbox(limit)
         self.outbox = Outbox(folder / "outbox.db")
         self.stored: list[Stored] = []
+        self.notices: list[Notice] = []
         self.overflows = 0
         self.verdicts: list[Verdict] = []
         self.live = Live(
@@ -216,6 +219,7 @@ class Desk:
             overflow=self._overflow,
             spoiled=self.verdicts.append,
             stored=self.stored.extend,
+            noticed=self.notices.append,
         )
 
     def _overflow(self) -> None:
@@ -409,6 +413,15 @@ async def test_rules_are_in_force_once_that_is_told_even_while_a_turn_is_under_w
         gate.open()
         assert await asyncio.wait_for(using, 10)
         assert desk.engine.plan is plan
+
+
+async def test_what_the_engine_notices_is_told_once(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, OPEN)
+    async with turning(desk):
+        notice = released(np.array([b"GONE"], "S16"))
+        desk.engine.notices.append(notice)
+        await eventually(lambda: desk.notices == [notice])
+        assert not desk.engine.notices
 
 
 async def test_a_turn_leaves_its_figures_behind(tmp_path: Path) -> None:

@@ -65,6 +65,16 @@ def test_gives_a_released_row_to_the_next_newcomer() -> None:
     assert table.rows(symbols("D", "B")).tolist() == [1, 3]
 
 
+def test_releases_many_rows_at_once_or_none_of_them() -> None:
+    table = SymbolTable()
+    table.rows(symbols("A", "B", "C", "D"))
+    with pytest.raises(KeyError, match="row 9 holds"):
+        table.release(np.array([0, 9]))
+    table.release(np.array([2, 0]))
+    assert table.symbols.tolist() == [b"", b"B", b"", b"D"]
+    assert table.rows(symbols("X", "Y", "Z", "B", "A")).tolist() == [0, 2, 4, 1, 5]
+
+
 @pytest.mark.parametrize("row", [-1, 0, 5])
 def test_will_not_release_a_row_without_symbol(row: int) -> None:
     with pytest.raises(KeyError, match="holds no symbol"):
