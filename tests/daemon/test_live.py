@@ -327,8 +327,8 @@ async def test_input_ages_until_a_turn_takes_it(tmp_path: Path) -> None:
     desk.clock.advance(4)
     assert desk.live.waiting_s == 7
     async with turning(desk):
-        await eventually(lambda: desk.live.waiting_s == 0)
-        assert desk.live.turned_s == desk.clock.monotonic_s()
+        await eventually(lambda: desk.live.turned_s == desk.clock.monotonic_s())
+        assert desk.live.waiting_s == 0
 
 
 async def test_a_turn_that_fails_loses_its_bars_with_a_count_and_keeps_the_alerts_it_had_found(tmp_path: Path) -> None:

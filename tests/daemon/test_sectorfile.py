@@ -76,11 +76,13 @@ def test_real_sectors_differ_by_era(data_file: Callable[[str], Path]) -> None:
     assert old != new
 
 
-def test_symbols_are_looked_up_once_and_unknown_ones_are_group_0() -> None:
+def test_symbols_are_looked_up_when_they_change_and_unknown_ones_are_group_0() -> None:
     column = SectorColumn(Sectors({"B": "Energy", "A": "Utilities", "Z": "Energy"}))
     symbols = np.array(["A", "Q", "Z", "B"], "S16")
     assert column.of(symbols[:2]).tolist() == [2, 0]
     assert column.of(symbols).tolist() == [2, 0, 1, 1]
+    symbols[:2] = [b"Z", b""]  # rows that were given to others, and to nobody
+    assert column.of(symbols).tolist() == [1, 0, 1, 1]
     assert SectorColumn(Sectors({})).of(symbols).tolist() == [0, 0, 0, 0]
 
 
