@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from daemon.cli import main
 from daemon.commands.universe import Filter, matching
 from daemon.dataplane.statistics import SymbolStatistics
 from daemon.dataplane.universe import Universe
 from streams.bars import SYMBOL
+from tests.fakes.program import technic
 
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
 NAN = float("nan")
@@ -50,38 +51,34 @@ def test_only_what_is_wanted_and_known_to_be_so(wanted: Filter, found: str) -> N
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("TECHNIC_STATE__FOLDER", str(tmp_path / "state"))
-    companies = tmp_path / "companies.csv"
-    companies.write_text("symbol,name,sector,market_cap\nXOM,Exxon,Energy,5e11\nPFE,Pfizer,Health Care,1e11\n")
-    return companies
+def companies(tmp_path: Path) -> Path:
+    path = tmp_path / "companies.csv"
+    path.write_text("symbol,name,sector,market_cap\nXOM,Exxon,Energy,5e11\nPFE,Pfizer,Health Care,1e11\n")
+    return path
 
 
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main(list(arguments))
-    return int(ended.value.code or 0)
+def universe(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return technic("universe", *arguments, folder=folder)
 
 
-def test_a_file_is_taken_in_and_known_from_then_on(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("universe", "--import", str(store)) == 0
-    shown = capsys.readouterr()
-    assert "2 companies taken in" in shown.err
-    assert "Exxon" in shown.out
-    assert run("universe", "--sector", "health care", "--json") == 0
-    (only,) = json.loads(capsys.readouterr().out)
+def test_a_file_is_taken_in_and_known_from_then_on(companies: Path, tmp_path: Path) -> None:
+    taken = universe(tmp_path, "--import", companies)
+    assert taken.returncode == 0, taken.stderr
+    assert "2 companies taken in" in taken.stderr
+    assert "Exxon" in taken.stdout
+    (only,) = json.loads(universe(tmp_path, "--sector", "health care", "--json").stdout)
     assert (only["symbol"], only["market_cap"], only["previous_close"]) == ("PFE", 1e11, None)
 
 
-def test_an_empty_store_says_what_to_do(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert store.exists()
-    assert run("universe") == 0
-    shown = capsys.readouterr()
-    assert "nothing is known yet" in shown.err
-    assert shown.out == ""
+def test_an_empty_store_says_what_to_do(tmp_path: Path) -> None:
+    told = universe(tmp_path)
+    assert (told.returncode, told.stdout) == (0, "")
+    assert "nothing is known yet" in told.stderr
 
 
-def test_a_file_that_is_no_list_of_companies_is_told(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    store.write_text("ticker\nXOM\n")
-    assert run("universe", "--import", str(store)) == 65
-    assert "symbol" in capsys.readouterr().err
+def test_a_file_that_is_no_list_of_companies_is_told(companies: Path, tmp_path: Path) -> None:
+    companies.write_text("ticker\nXOM\n")
+    told = universe(tmp_path, "--import", companies)
+    assert told.returncode == 65
+    assert "symbol" in told.stderr
+    assert "Traceback" not in told.stderr
