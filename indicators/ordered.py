@@ -1,7 +1,8 @@
 """The last n values in ascending order, kept in the state: one goes out and one comes in with every bar.
 
 Both are found by bisection; the values between their places move by one. That is O(log n) comparisons and a move of
-some n / 3 values in one block of memory: up to the longest window faster than an ordered tree.
+some n / 3 values in one block of memory, so the cost grows with n; at 1,000 values of 10,000 symbols most of it is
+waiting for memory.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ INDICATOR = Indicator(
     width=lambda _source, n: VALUES + n,
     warmup=lambda _source, n: (n + 1,),
     reads=lambda source, n: ((source, n),),
-    cost="O(log n) comparisons and a move of some n / 3 values: about 0.05, 0.15 and 2 us at n = 10, 100 and 1,000 "
-    "of 10,000 symbols",
+    cost="O(n): O(log n) comparisons and a move of some n / 3 values, about 0.05, 0.15 and 2 us at n = 10, 100 and "
+    "1,000 of 10,000 symbols",
     scales=((0, 0),),
 )

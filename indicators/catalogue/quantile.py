@@ -61,8 +61,8 @@ INDICATOR = Indicator(
     width=lambda _source, n, _q: VALUES + n,
     warmup=lambda _source, n, _q: (n,),
     reads=lambda source, n, _q: ((source, n),),
-    cost="O(log n) comparisons and a move of some n / 3 values: about 0.05, 0.15 and 2 us at n = 10, 100 and 1,000 "
-    "of 10,000 symbols",
+    cost="O(n): O(log n) comparisons and a move of some n / 3 values, about 0.05, 0.15 and 2 us at n = 10, 100 and "
+    "1,000 of 10,000 symbols",
     brief=(5, 0.7),
     scales=((1, 0),),
 )
