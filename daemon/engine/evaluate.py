@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from daemon.engine.crosssection import CrossSections
+from daemon.engine.distance import Distances
 from daemon.engine.frozen import Frozen
 from daemon.engine.graph import Graph
 from daemon.engine.lags import Lags
@@ -68,6 +69,7 @@ class Evaluator:
         self._leaves = self._program([plan.leaves[text] for text in self._lags.depths])
         self._across = CrossSections(plan.across, self._program)
         self._conditions = {when: self._choose(chosen) for when, chosen in plan.judged.items()}
+        self._distances: tuple[Distances, Program] | None = None
         self._explanations: dict[int, tuple[tuple[str, ...], Program]] = {}
 
     def features(self, rows: Longs, context: Context, *, when: When = When.CLOSED) -> Floats:
@@ -89,6 +91,17 @@ class Evaluator:
             result = run(self._conditions[when], self._inputs(rows, context, score, when=when))
             held[chosen] = result.T > 0.0
         return held
+
+    def distance(self, rows: Longs, context: Context, score: Floats | None) -> Floats:
+        """How far the nearest rule is from firing at the next bar, were it like this closed one; see `Distances`.
+
+        Asked after `commit`, between steps. Returns ``float64[n]``, 0 where a rule holds, 1 far or not known.
+        """
+        if self._distances is None:
+            found = Distances(self._plan.conditions)
+            self._distances = found, self._program(found.roots)
+        distances, program = self._distances
+        return distances.of(run(program, self._inputs(rows, context, score, when=When.CLOSED)))
 
     def explain(
         self,

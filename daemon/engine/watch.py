@@ -21,7 +21,7 @@ from daemon.engine.plan import When
 from daemon.engine.sectors import SectorColumn
 from daemon.engine.sessions import PHASES, Phase
 from indicators import CATALOGUE
-from indicators.ring import FIELDS
+from indicators.ring import CLOSE, FIELDS
 from indicators.timeframes import Timeframes
 from streams.bars import MINUTE_MS
 
@@ -208,6 +208,18 @@ class Watch:
         if len(rows) and self.plan.judged[When.BARRIER].any():
             self._fire(self._closed(rows, symbols, minute_ms, at, closed_ms), scores[rows])
 
+    def shown(self, rows: Longs, symbols: Symbols, at: Moment, scores: Floats) -> tuple[Floats, Floats, Floats, Longs]:
+        """What the last closed bars of `rows` say about the near future.
+
+        Returns:
+            Distance to the nearest rule, the day's change as a fraction, volume by the mean of the 20 bars before
+            it; NaN where not known. And the sector.
+        """
+        now = self._closed(rows, symbols, 0, at, 0)
+        distance = self.evaluator.distance(rows, now.context, scores[rows])
+        move = now.bars[CLOSE] / self._days.previous[rows] - 1.0
+        return distance, move, self._relative_volume(rows), self._sectors.of(symbols)[rows]
+
     def gather(self) -> None:
         """Bars that came together have all been taken: their alerts go in the order of their bars, then by rule."""
         self._alerts += [alert for _, _, alert in sorted(self._fired, key=itemgetter(0, 1))]
@@ -264,6 +276,12 @@ class Watch:
     def _outside(self, rows: Longs) -> Floats:
         """What indicators see beside the bar: the official close of the day before, and the market's level."""
         return np.stack([self._days.previous[rows], self.market.level_at(self.minutes.last_start[rows])])
+
+    def _relative_volume(self, rows: Longs) -> Floats:
+        """Of the newest bar; bars that may be corrected are all kept, and as many before them."""
+        volumes = np.stack([self.minutes.bar("volume", rows, back) for back in range(21)])
+        usual = volumes[1:].mean(axis=0)
+        return np.asarray(volumes[0] / np.where(usual > 0.0, usual, np.nan))
 
     def _before(self, now: Step) -> Floats:
         """What is known of the day before bars of today, which may not have been there; the market's level is not."""

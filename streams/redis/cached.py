@@ -44,6 +44,7 @@ LIFETIMES: Final[Mapping[str, Lifetime]] = {
     "dividends": Lifetime(DAY_MS, 3 * DAY_MS),
     "statistics": Lifetime(DAY_MS),
     "profile": Lifetime(DAY_MS, 3 * DAY_MS),
+    "history": Lifetime(DAY_MS),
     "tickers": Lifetime(DAY_MS, 7 * DAY_MS),
     "details": Lifetime(DAY_MS, 14 * DAY_MS),
     "related": Lifetime(7 * DAY_MS, 30 * DAY_MS),

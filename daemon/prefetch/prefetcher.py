@@ -1,0 +1,249 @@
+"""Fetches ahead of need: one task that looks around, plans, and asks, and gives way to whoever waits.
+
+What fails here is felt by nobody: it is counted, and asked again when it is planned again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+
+import numpy as np
+import structlog
+
+from daemon.prefetch.plan import KINDS, MINUTE_MS, picks
+from streams.polygon.rest.errors import KeyRefused, NotEntitled
+from streams.polygon.rest.limiter import Priority
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from daemon.prefetch.chances import Chances
+    from daemon.prefetch.demand import Candidates, Demand
+    from daemon.prefetch.ledger import Ledger
+    from daemon.prefetch.plan import Budget, Kind, Pick
+    from streams.redis.cached import Entry
+    from streams.types import Clock, Flags, Floats
+
+log = structlog.get_logger()
+
+EVERY_S: Final = 5.0
+"""How often it looks around."""
+
+FETCH_S: Final = 30.0
+"""Longer than this no fetch is waited for: those who wait for something go first, as long as they like."""
+
+MOST_CANDIDATES: Final = 512
+"""Symbols about which the cache is asked, the likeliest."""
+
+LATENCY_SHARE: Final = 0.1
+"""How much the newest fetch moves the latency that is expected of its kind."""
+
+URGENT: Final = (Priority.LIVE, Priority.NEEDED)
+
+
+class Cached(Protocol):
+    """Of `daemon.dataplane.lookups.Lookups` what is needed here."""
+
+    async def get(self, kind: str, key: str, fetch: Callable[[], Awaitable[bytes]], *, for_alert: bool) -> Entry:
+        """From the cache, or fetched."""
+
+    async def known(self, kind: str, keys: Sequence[str]) -> dict[str, Entry]:
+        """What is fresh in the cache."""
+
+
+class Surroundings(NamedTuple):
+    """What the prefetcher sees of the rest of the process.
+
+    Attributes:
+        market_ms: market time, None while it is not known.
+        candidates: whom to think of, at a market time; called between two steps of the engine.
+        waiting: how many wait for the plan's rate, by priority.
+    """
+
+    market_ms: Callable[[], int | None]
+    candidates: Callable[[int], Candidates]
+    waiting: Callable[[], Mapping[Priority, int]]
+
+
+class Prefetcher:
+    """The one who fetches ahead, and the one who is told of looks.
+
+    Args:
+        lookups: the way to the cache and the exchange.
+        fetches: asks the exchange about a symbol with `Priority.PREFETCH`, by kind; its answer as it is to be kept.
+        around: see `Surroundings`.
+        demand: what makes a need likely.
+        chances: how likely.
+        budget: what may be spent.
+        ledger: what it brought.
+        clock: measures latencies; that of a fetch holds its wait for the plan's rate.
+        kinds: what there is to know; those without a fetch are left alone.
+
+    Attributes:
+        failures: fetches that failed, by the name of the error.
+        yielded: rounds that gave way to who waited.
+    """
+
+    def __init__(
+        self,
+        lookups: Cached,
+        fetches: Mapping[str, Callable[[str], Awaitable[bytes]]],
+        around: Surroundings,
+        *,
+        demand: Demand,
+        chances: Chances,
+        budget: Budget,
+        ledger: Ledger,
+        clock: Clock,
+        kinds: Sequence[Kind] = KINDS,
+    ) -> None:
+        self.failures: Counter[str] = Counter()
+        self.yielded = 0
+        self._lookups, self._fetches, self._around = lookups, fetches, around
+        self._demand, self._chances, self._budget, self._ledger = demand, chances, budget, ledger
+        self._clock = clock
+        self._kinds = [kind for kind in kinds if kind.name in fetches]
+        self._refused: set[str] = set()
+        self._latency_ms = {kind.name: kind.latency_ms for kind in self._kinds}
+        self._cache_ms = 0.0
+        self._minute = -1
+
+    async def needed(self, symbol: str, kind: str, *, look: bool = True) -> Entry | None:
+        """Somebody needs something: what is fresh in the cache, at once, and no request for the rest.
+
+        The one interface through which scan, why, alerts and the API report what they look at.
+
+        Args:
+            symbol: whose.
+            kind: what of it.
+            look: False for the further kinds of one look, which would count as several.
+        """
+        began_s = self._clock.monotonic_s()
+        kept = (await self._lookups.known(kind, [symbol])).get(symbol)
+        self._cache_ms = (self._clock.monotonic_s() - began_s) * 1000
+        now_ms = self._around.market_ms()
+        if now_ms is not None:
+            self._ledger.needed(symbol, kind, now_ms, self._cache_ms, ready=kept is not None)
+            if look:
+                self.looked(symbol, now_ms)
+        return kept
+
+    def looked(self, symbol: str, now_ms: int) -> None:
+        """Somebody looks at a symbol."""
+        self._demand.look(np.array([symbol], "S16"), now_ms)
+        self._chances.needed(symbol.encode(), now_ms)
+
+    def alerted(self, sector: int, now_ms: int) -> None:
+        """There was an alert in a sector, by the number that candidates have."""
+        self._demand.alert(np.array([sector]), now_ms)
+
+    async def run(self) -> None:
+        """Look around every few seconds, until cancelled."""
+        while True:
+            try:
+                await self.round()
+            except Exception as error:  # noqa: BLE001 - a favour that fails is no reason to stop
+                self._failed(error)
+            await asyncio.sleep(EVERY_S)
+
+    async def round(self) -> int:
+        """Look around once, and fetch what is worth it; returns how many fetches came to something."""
+        now_ms = self._around.market_ms()
+        if now_ms is None:
+            return 0
+        self._budget.refill(now_ms)
+        if self._urgent():
+            self.yielded += 1
+            return 0
+        if now_ms // MINUTE_MS <= self._minute and not self._budget.allowed:
+            return 0
+        some = self._around.candidates(now_ms)
+        columns = self._demand.columns(some, now_ms)
+        self._once_a_minute(some, columns, now_ms)
+        return await self._spend(some, columns) if len(columns) else 0
+
+    async def _spend(self, some: Candidates, columns: Floats) -> int:
+        chance = self._chances.of(columns)
+        likeliest = np.argsort(-chance, kind="stable")[:MOST_CANDIDATES]
+        symbols = [symbol.decode() for symbol in some.symbol[likeliest].tolist()]
+        there = await self._there(symbols)
+        plan = picks(chance[likeliest], self._saved_ms(), there, self._budget.allowed, self._kinds)
+        return await self._carry_out(plan, symbols)
+
+    def _once_a_minute(self, some: Candidates, columns: Floats, now_ms: int) -> None:
+        """Questions, answers, and whether it pays."""
+        if now_ms // MINUTE_MS <= self._minute:
+            return
+        self._minute = now_ms // MINUTE_MS
+        self._chances.learn(now_ms)
+        self._chances.ask(some.symbol, columns, now_ms)
+        self._ledger.labels(now_ms)
+        hour = self._ledger.last_hour(now_ms)
+        self._budget.tune(hour.hits, hour.calls)
+
+    def _urgent(self) -> bool:
+        waiting = self._around.waiting()
+        return any(waiting.get(priority, 0) for priority in URGENT)
+
+    def _saved_ms(self) -> Floats:
+        return np.array([self._latency_ms[kind.name] for kind in self._kinds]) - self._cache_ms
+
+    async def _there(self, symbols: Sequence[str]) -> Flags:
+        """What is fresh already, or is refused to us: ``bool[n, k]``."""
+        there = np.ones((len(symbols), len(self._kinds)), np.bool_)
+        for number, kind in enumerate(self._kinds):
+            if kind.name not in self._refused:
+                known = await self._lookups.known(kind.name, symbols)
+                there[:, number] = [symbol in known for symbol in symbols]
+        return there
+
+    async def _carry_out(self, plan: Sequence[Pick], symbols: Sequence[str]) -> int:
+        """One after the other, while nobody waits."""
+        done = 0
+        for pick in plan:
+            kind = self._kinds[pick.kind]
+            if self._urgent():
+                self.yielded += 1
+                break
+            if kind.name not in self._refused:
+                done += await self._fetch(symbols[pick.position], kind)
+        return done
+
+    async def _fetch(self, symbol: str, kind: Kind) -> bool:
+        self._budget.spend(kind.calls)
+        began_s = self._clock.monotonic_s()
+        try:
+            async with asyncio.timeout(FETCH_S):
+                await self._lookups.get(kind.name, symbol, lambda: self._fetches[kind.name](symbol), for_alert=True)
+        except Exception as error:  # noqa: BLE001 - whatever it is, whoever needs it will ask himself
+            self._failed(error, kind)
+            return False
+        taken_ms = (self._clock.monotonic_s() - began_s) * 1000
+        self._latency_ms[kind.name] += LATENCY_SHARE * (taken_ms - self._latency_ms[kind.name])
+        self._ledger.fetched(symbol, kind.name, self._now_ms(), taken_ms, kind.calls)
+        return True
+
+    def _failed(self, error: Exception, kind: Kind | None = None) -> None:
+        self.failures[type(error).__name__] += 1
+        if kind is None:
+            log.warning("prefetch round failed", what=str(error))
+            return
+        self._ledger.failed(self._now_ms(), kind.calls)
+        if isinstance(error, KeyRefused):
+            self._refused |= self._latency_ms.keys()
+        elif isinstance(error, NotEntitled):
+            self._refused.add(kind.name)
+
+    def _now_ms(self) -> int:
+        return self._around.market_ms() or 0
+
+    def figures(self) -> dict[str, Any]:
+        """For metrics: since start, and the last hour."""
+        return {
+            "since_start": self._ledger.since_start(),
+            "last_hour": self._ledger.last_hour(self._now_ms()),
+            "share": self._budget.share,
+            "pending": self._chances.pending,
+        }
