@@ -35,6 +35,8 @@ async def technic(port: int, folder: Path, *arguments: str, key: str = "demo") -
         "TECHNIC_FEED__URL": f"ws://127.0.0.1:{port}/stocks",
         "TECHNIC_FEED__KEY": key,
         "TECHNIC_STATE__FOLDER": str(folder / "state"),
+        "TECHNIC_REST__RATE_PER_MINUTE": "6000",
+        "TECHNIC_REST__BURST": "1000",
     }
     child = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -26,6 +26,7 @@ from streams.companyfile import Company
 from streams.dailyfile import DailyBars
 from streams.history.open import open_history
 from streams.polygon.marketclock import MarketClock
+from streams.polygon.rest import retry
 from streams.polygon.rest.client import Rest
 from streams.polygon.rest.errors import RestUnavailable
 from streams.polygon.rest.limiter import RateLimiter
@@ -45,6 +46,13 @@ if TYPE_CHECKING:
     from streams.types import Symbols
 
 CLOCK = SystemClock()
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "FIRST_S", 0.01)
+
+
 TODAY = 20_112  # 2025-01-24
 MARKET = SyntheticMarket(150, seed=3).symbols
 
