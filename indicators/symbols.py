@@ -134,6 +134,18 @@ class SymbolTable:
         self._free = sorted(released.union(self._free))
         self._index()
 
+    def rename(self, row: int, symbol: bytes) -> None:
+        """Give the row of one symbol another name; whatever stands in the row stays. O(capacity).
+
+        Raises:
+            KeyError: the row holds no symbol, or the name has a row; nothing was changed.
+        """
+        wanted = np.array([symbol], SYMBOL)
+        if not 0 <= row < self._size or not self._keys[row].any() or self.rows(wanted, create=False)[0] >= 0:
+            raise KeyError(f"row {row} holds no symbol, or {symbol.decode()} has one")
+        self._keys[row] = _halves(wanted)[0]
+        self._index()
+
     def to_arrays(self) -> dict[str, Symbols]:
         """The table as plain arrays: ``symbols S16[size]``."""
         return {"symbols": self.symbols.copy()}

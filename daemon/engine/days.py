@@ -8,6 +8,7 @@ nothing is known before it is over.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from daemon.engine.ownday import OwnDay
 from daemon.engine.sessions import DAY_MS, Phase
 from indicators import Frame
 from indicators.ring import CLOSE, HIGH, LOW, OPEN, VOLUME
+from streams.bars import SYMBOL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,12 +52,34 @@ class DailyTable:
         self.symbols, number = np.unique(symbol, return_inverse=True)
         self.day, self.values = day, values
         self._order = number * _DAYS + day
+        self._splits: set[tuple[bytes, int]] = set()
+        self._before: dict[bytes, bytes] = {}
+
+    def copy(self) -> DailyTable:
+        """One that may be changed while others use this."""
+        return deepcopy(self)
+
+    def split(self, symbol: bytes, day: int, ratio: float) -> None:
+        """Bars before `day` in new shares: prices times `ratio`, volumes divided by it; once for a symbol and day."""
+        if (symbol, day) not in self._splits:
+            self._splits.add((symbol, day))
+            first, end = self.between(np.array([symbol], SYMBOL), np.zeros(1, np.int64), day)
+            bars = slice(int(first[0]), int(end[0]))
+            self.values[:VOLUME, bars] *= ratio
+            self.values[VOLUME, bars] /= ratio
+
+    def rename(self, old: bytes, new: bytes) -> None:
+        """Bars of `old` are those of `new` from now on, unless there are some of that name."""
+        if new not in self.symbols:
+            self._before[new] = self._before.get(old, old)
 
     def between(self, symbols: Symbols, after: Longs, day: int) -> tuple[Longs, Longs]:
         """Where each symbol's bars after `after` ``int64[n]`` and before `day` stand: first, and one past the last."""
         if not len(self.day):
             none = np.zeros(len(symbols), np.int64)
             return none, none
+        if self._before:
+            symbols = np.array([self._before.get(symbol, symbol) for symbol in symbols.tolist()], SYMBOL)
         number = np.minimum(np.searchsorted(self.symbols, symbols), len(self.symbols) - 1)
         first = np.searchsorted(self._order, number * _DAYS + after, side="right")
         end = np.searchsorted(self._order, number * _DAYS + day)
@@ -77,12 +101,13 @@ class Days:
         specs: indicators to compute on daily bars.
 
     Attributes:
+        table: in use.
         previous: ``float64[capacity]``, official close of the day before each row's newest bar; NaN while unknown.
         frame: daily bars; a bar's start is midnight UTC of its date.
     """
 
     def __init__(self, table: DailyTable, specs: Iterable[Spec] = ()) -> None:
-        self._table = table
+        self.table = table
         self.frame = Frame(specs)
         self._day = np.zeros(0, np.int64)  # of the newest bar
         self.previous = np.zeros(0)
@@ -112,7 +137,7 @@ class Days:
         if not new.any():
             return rows[:0]
         rows, symbols = rows[new], symbols[new]
-        official, dated = self._table.closes_before(symbols, day)
+        official, dated = self.table.closes_before(symbols, day)
         own = self._own.over(rows)
         newer = ~np.isnan(own[CLOSE]) & (self._day[rows] > dated)
         self.previous[rows] = np.where(newer | np.isnan(official), own[CLOSE], official)
@@ -137,6 +162,26 @@ class Days:
             self._own.put(rows, start_ms, bars)
         elif start_ms == at.close_ms:
             self._own.close_at(rows, bars[OPEN])
+
+    def split(self, row: int, symbol: bytes, day: int, ratio: float) -> bool:
+        """Begin `day` in new shares, before its first bar: the days before are over, daily indicators start anew.
+
+        Args:
+            row: of the symbol.
+            symbol: its bars in the table are in new shares already.
+            day: days since 1970.
+            ratio: of a new price to an old one.
+
+        Returns:
+            False, and nothing was changed, if that day or a later one has begun.
+        """
+        if self._day[row] >= day:
+            return False
+        rows = np.array([row])
+        self._own.split(rows, ratio)
+        self.frame.zero(rows)
+        self.begin(rows, np.array([symbol], SYMBOL), day)
+        return True
 
     def zero(self, rows: Longs | int) -> None:
         """Forget rows."""
@@ -169,10 +214,10 @@ class Days:
         if not self.frame.specs:
             return
         last = self.frame.last_start[rows] // DAY_MS * (self.frame.count[rows] > 0)
-        first, end = self._table.between(symbols, last, day)
+        first, end = self.table.between(symbols, last, day)
         first = np.maximum(first, end - HISTORY)
         while len(left := np.flatnonzero(first < end)):
-            self._close(rows[left], self._table.day[first[left]], self._table.values[:, first[left]])
+            self._close(rows[left], self.table.day[first[left]], self.table.values[:, first[left]])
             first[left] += 1
         known = ~np.isnan(own[CLOSE]) & (self._day[rows] * DAY_MS > self.frame.last_start[rows])
         self._close(rows[known], self._day[rows[known]], own[:, known])

@@ -11,7 +11,7 @@ import numpy as np
 from daemon.engine.barrier import Barrier
 from daemon.engine.days import DailyTable
 from daemon.engine.learning import Learning, part_of
-from daemon.engine.listings import Listings, released
+from daemon.engine.listings import Listings, named, released, renamed, split
 from daemon.engine.plan import When
 from daemon.engine.runs import runs
 from daemon.engine.sectors import Sectors
@@ -200,6 +200,56 @@ class Engine:
         if plan.features != self.plan.features:
             raise ValueError("features cannot change while the engine runs")
         self.watch.reload(plan)
+
+    def split(self, symbol: str, old: float, new: float, day: int) -> bool:
+        """On `day`, `new` shares of a symbol stand for `old`; call it after the last bar of the day before.
+
+        The symbol starts anew, but for its days: the official close of the day before and the table of daily bars are
+        in new shares from now on, where bars before `day` are taken to have been in old ones. The market's level stays.
+
+        Args:
+            symbol: its name on that day.
+            old: shares, 1 of a four-for-one split.
+            new: shares, 4 of it.
+            day: the trading day when it takes effect, days since 1970.
+
+        Returns:
+            False if that day has begun for it, by a bar or by the same split, or if it has no row; then no more than
+            the table was changed.
+
+        Raises:
+            ValueError: numbers of shares are finite and above zero.
+        """
+        ratio = old / new if old > 0.0 and new > 0.0 else np.nan
+        if not 0.0 < ratio < np.inf:
+            raise ValueError(f"{symbol}: {new} for {old} shares are no split, both have to be finite and above zero")
+        name = named(symbol)
+        row = int(self.symbols.rows(name, create=False)[0])
+        if not self.watch.split(row, bytes(name[0]), day, ratio):
+            return False
+        for part in (self.learning, self._forming):
+            part.zero(np.array([row]))
+        self.notices.append(split(symbol, old, new))
+        return True
+
+    def rename(self, old: str, new: str) -> bool:
+        """A symbol is called `new` from now on, before the first bar of that name; all that is known of it stays.
+
+        Returns:
+            False if it has no row, or `new` has one; then no more than the table of daily bars was changed, where the
+            days of the one are those of the other.
+
+        Raises:
+            ValueError: a name has 1 to 16 characters of ASCII.
+        """
+        names = named(old, new)
+        self.watch.rename(*names.tolist())
+        row, taken = self.symbols.rows(names, create=False).tolist()
+        if row < 0 or taken >= 0:
+            return False
+        self.symbols.rename(row, bytes(names[1]))
+        self.notices.append(renamed(old, new))
+        return True
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The whole state as plain arrays by ``part/name``; most are views, good until the next step."""

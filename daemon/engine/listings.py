@@ -1,4 +1,4 @@
-"""Symbols come and go: which of them were heard of lately, so that those that were not give their rows to others.
+"""Symbols come, go and change: which of them were heard of lately, and what people are told.
 
 A symbol that has had no bar in `QUIET_DAYS` trading days is taken for delisted when the next one begins. Days are the
 exchange's, and go by bars: the first bar of a later day than all before begins it, whatever a clock shows.
@@ -12,6 +12,7 @@ import numpy as np
 
 from daemon.engine.errors import StateError
 from daemon.engine.sessions import NO_DAY
+from streams.bars import SYMBOL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -134,3 +135,26 @@ def released(symbols: Symbols) -> Notice:
     named = ",".join(symbol.decode() for symbol in symbols[:EXAMPLES].tolist())
     why = f"no bar for {QUIET_DAYS} trading days; a symbol that comes back starts cold"
     return Notice("symbols.released", {"count": str(len(symbols)), "names": named, "what": why})
+
+
+def split(symbol: str, old: float, new: float) -> Notice:
+    """A symbol's shares were split, and its row starts anew."""
+    shares = {"symbol": symbol, "old": f"{old:g}", "new": f"{new:g}"}
+    return Notice("symbol.split", {**shares, "what": "it starts anew; the close before and daily bars are adjusted"})
+
+
+def renamed(old: str, new: str) -> Notice:
+    """A symbol's row has another name."""
+    return Notice("symbol.renamed", {"symbol": new, "before": old})
+
+
+def named(*symbols: str) -> Symbols:
+    """``S16[n]``.
+
+    Raises:
+        ValueError: a name has other than 1 to 16 characters of ASCII.
+    """
+    for symbol in symbols:
+        if not (symbol.isascii() and 1 <= len(symbol) <= SYMBOL.itemsize):
+            raise ValueError(f"{symbol!r} is no symbol: 1 to {SYMBOL.itemsize} characters of ASCII")
+    return np.array([symbol.encode() for symbol in symbols], SYMBOL)

@@ -70,6 +70,13 @@ class OwnDay:
         self.zero(rows)
         return day
 
+    def split(self, rows: Longs, ratio: float) -> None:
+        """What is known of `rows` in new shares: prices times `ratio`, volumes divided by it."""
+        for bars in (self._older, self._kept):
+            bars[rows, ..., OPEN:VOLUME] *= ratio
+            bars[rows, ..., VOLUME] /= ratio
+        self._auction[rows] *= ratio
+
     def zero(self, rows: Longs | int) -> None:
         """Forget rows."""
         self._older[rows] = _nothing(1)[0]

@@ -125,7 +125,7 @@ class Watch:
     """
 
     def __init__(self, plan: Plan, table: DailyTable, sectors: Sectors) -> None:
-        self._table = table
+        self._table, self._table_is_own = table, False
         self._sectors = SectorColumn(sectors)
         self.market = Market()
         self.view: View | None = None
@@ -237,6 +237,22 @@ class Watch:
         values: Floats = self.minutes.out[column, rows]
         return values
 
+    def split(self, row: int, symbol: bytes, day: int, ratio: float) -> bool:
+        """Begin `day` in new shares, see `Days.split`; the row starts anew in every other part. -1 is no row."""
+        self._own_table().split(symbol, day, ratio)
+        if row < 0 or not self._days.split(row, symbol, day, ratio):
+            return False
+        rows = np.array([row])
+        for name, part in self.parts().items():
+            if name != "days":
+                part.zero(rows)
+        self.evaluator.renew(rows)
+        return True
+
+    def rename(self, old: bytes, new: bytes) -> None:
+        """Official bars of `old` are those of `new`."""
+        self._own_table().rename(old, new)
+
     def zero(self, rows: Longs) -> None:
         """Forget rows, ``int64[n]``: they are as fresh ones."""
         for part in self.parts().values():
@@ -272,6 +288,13 @@ class Watch:
         self._coverage = Coverage(self.frames)
         self.evaluator = Evaluator(plan, self.minutes, self.frames)
         self.episodes = Episodes(plan.rules, self.capacity)
+
+    def _own_table(self) -> DailyTable:
+        """The table, to be changed: others may use the one that was given."""
+        if not self._table_is_own:
+            self._table, self._table_is_own = self._table.copy(), True
+            self._days.table = self._table
+        return self._table
 
     def _outside(self, rows: Longs) -> Floats:
         """What indicators see beside the bar: the official close of the day before, and the market's level."""

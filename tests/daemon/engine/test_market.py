@@ -61,3 +61,10 @@ def test_a_level_that_does_not_fit_is_refused(broken: dict[str, np.ndarray]) -> 
     for arrays in ({**market.to_arrays(), **broken}, {}):
         with pytest.raises(StateError):
             market.load_arrays(arrays)
+
+
+def test_a_row_that_was_given_to_another_symbol_has_not_moved() -> None:
+    market = Market()
+    close(market, 0, {0: 10.0, 1: 20.0})
+    market.zero(np.array([1, 5000]))
+    assert close(market, 1, {0: 10.0, 1: 2000.0}) == 1.0
