@@ -18,7 +18,9 @@ QUESTIONS = {
     "market_second": "10,000 second bars of 10,000 symbols, from frames to alerts on disk",
     "indicators": "40 indicator outputs of 10,000 symbols, one by one and together, by window, on disk, in memory",
     "data": "scans that know nothing and everything, and loading a year of days; needs the real bars",
+    "prefetch": "what is there when an alert comes, prefetched in four ways; needs the real bars",
 }
+APART = {"data", "prefetch"}
 """A question is a module of this package with ``answer(progress, quick=...) -> list[Result]``; its results bear its
 name, or its name, a dot and a stage."""
 
@@ -26,7 +28,7 @@ name, or its name, a dot and a stage."""
 def main(arguments: Sequence[str] | None = None) -> None:
     """Answer the questions named, or all."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, epilog=_listed())
-    parser.add_argument("names", metavar="NAME", nargs="*", help="question; all but data if none is named")
+    parser.add_argument("names", metavar="NAME", nargs="*", help="question; all but data and prefetch if none is named")
     parser.add_argument("--quick", action="store_true", help="small and few: for the form of the answer only")
     given = parser.parse_args(arguments)
     if unknown := set(given.names) - QUESTIONS.keys():
@@ -35,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     facts = machine.facts()
     results = []
     with Progress(console=console, transient=True) as progress:
-        for name in given.names or [name for name in QUESTIONS if name != "data"]:
+        for name in given.names or [name for name in QUESTIONS if name not in APART]:
             results += import_module(f"benchmarks.{name}").answer(progress, quick=given.quick)
     report.show(facts, results, console)
     print(report.document(facts, results))

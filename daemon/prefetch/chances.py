@@ -33,7 +33,7 @@ MOST_PENDING: Final = 64
 MOST_NEEDS: Final = 8_192
 """Needs within the horizon that are remembered; the oldest gives way."""
 
-STEPS: Final = 16
+STEPS: Final = 4
 """A lesson is one step of the learner; a round of answers is taught in so many, for needs are few and a day has 390
 minutes. A link lets 30 wait."""
 

@@ -17,8 +17,8 @@ HOUR_MS: Final = 60 * MINUTE_MS
 HORIZON_MS: Final = 30 * MINUTE_MS
 """What a chance is about: a need within this."""
 
-LOOK_AHEAD_MS: Final = 4 * HOUR_MS
-"""No use of an entry is counted on after this, however long it lives."""
+LOOK_AHEAD_MS: Final = HOUR_MS
+"""No use of an entry is counted on after this, however long it lives: what can be fetched later may wait."""
 
 
 class Kind(NamedTuple):
@@ -112,7 +112,7 @@ class Budget:
     """
 
     def __init__(
-        self, calls_per_hour: float = 300.0, pays: float = 0.02, floor: float = 0.1, burst: float = 1 / 12
+        self, calls_per_hour: float = 300.0, pays: float = 0.005, floor: float = 0.3, burst: float = 1 / 12
     ) -> None:
         self.share = 1.0
         self._per_ms = calls_per_hour / HOUR_MS
@@ -145,9 +145,9 @@ class Budget:
     def tune(self, hits: float, calls: float) -> None:
         """Once a minute of market time: hits and calls of the last hour.
 
-        It halves in about half an hour without use, and doubles within three minutes of use; an hour without a call
+        It halves in about half an hour without use, and doubles every minute of use; an hour without a call
         proves nothing.
         """
         if calls > 0:
-            self.share *= 1.26 if hits >= self._pays * calls else 0.977
+            self.share *= 2.0 if hits >= self._pays * calls else 0.977
             self.share = min(1.0, max(self._floor, self.share))

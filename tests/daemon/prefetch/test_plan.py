@@ -13,9 +13,9 @@ KINDS = (SHORT, LONG, DEAR)
 CHANCES = st.lists(st.floats(0, 1) | st.just(float("nan")), min_size=1, max_size=15)
 
 
-def test_worth_is_the_chance_while_it_is_fresh_times_what_is_saved_a_call() -> None:
+def test_worth_is_the_chance_while_it_is_fresh_but_an_hour_at_most_times_what_is_saved_a_call() -> None:
     found = worth(np.array([0.36]), np.array([100.0, 100.0, 90.0]), KINDS)
-    assert found[0] == pytest.approx([100 * (1 - 0.8), 100 * (1 - 0.64**4), 30 * 0.36])
+    assert found[0] == pytest.approx([100 * (1 - 0.8), 100 * (1 - 0.64**2), 30 * 0.36])
 
 
 @given(CHANCES, st.data())
