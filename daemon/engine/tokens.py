@@ -54,7 +54,7 @@ _REMEDIES = {
     "&": 'write "and"',
     "|": 'write "or"',
     "^": "write a product instead of a power",
-    "%": "write a fraction: 2 % is 0.02",
+    "%": "leave it out: change(), gap() and roc() are in percent, ranks and shares from 0 to 1",
     '"': "close the string on the same line",
     "'": "close the string on the same line",
     "#": "comments stand outside of expressions",
