@@ -14,7 +14,21 @@ import signal
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
 
-from daemon import assembly, delivery, gauges, keeping, lock, reload, snapshot, standing, stopping, upkeep, warm
+from daemon import (
+    assembly,
+    delivery,
+    gauges,
+    keeping,
+    knowledge,
+    lock,
+    reload,
+    snapshot,
+    standing,
+    stopping,
+    upkeep,
+    warm,
+)
+from daemon.dataplane.athand import AtHand
 from daemon.ending import Ending
 from daemon.engine.inbox import Inbox
 from daemon.exits import Exit, expected
@@ -30,10 +44,11 @@ from streams.polygon.spoilage import Condition
 from streams.redis.embedded import EmbeddedValkey
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from daemon.config import Config
     from daemon.warm import Warm
+    from streams.outbox import Stored
     from streams.polygon.spoilage import Verdict
     from streams.types import Clock
 
@@ -146,6 +161,7 @@ class App:
             on_event=self.events.feed,
             stack=stack,
         )
+        at_hand = AtHand()
         self.live = Live(
             self.codec,
             self.inbox,
@@ -157,10 +173,12 @@ class App:
             lossless=config.feed.lossless,
             overflow=self._overflow,
             spoiled=self._spoiled,
-            stored=lambda _: self.sink.wake(),
+            stored=self._stored,
             keeper=self.keeper,
             noticed=self.events.notice,
+            about=lambda symbol: at_hand.about(symbol, clock.wall_ms()),
         )
+        self.known = await knowledge.of(self, at_hand, jitter, stack) if config.rest.enabled else None
         self.backlog = BacklogWatch(self.outbox)
         self.reload = reload.of(self, self._reread)
         self.events.calendar(self.calendar.warning)
@@ -182,6 +200,8 @@ class App:
         }
         if keeper := self.keeper:
             tasks["history"] = lambda: keeping.watch(keeper, self.events)
+        if self.known:
+            tasks |= knowledge.tasks(self, self.known)
         if self.config.redis.embedded:
             tasks["valkey"] = lambda: self.valkey.keep(self.events.server)
         return tasks
@@ -194,6 +214,11 @@ class App:
             self._failed.append(error)
             self._stop.set()
             self.ending.begin(expected(error) or Exit.INTERNAL)
+
+    def _stored(self, alerts: Sequence[Stored]) -> None:
+        self.sink.wake()
+        if self.known:
+            self.known.enrichment.follow(alerts)
 
     def _overflow(self) -> None:
         self.metrics.overflows.inc()

@@ -276,6 +276,18 @@ class StateSection(Section):
 class RestSection(Section):
     """What is asked of the exchange besides its feed."""
 
+    enabled: bool = Field(
+        default=True,
+        description="Ask: splits, days before, companies and news for alerts; without, the daemon knows its bars and "
+        "its store alone. `technic scan` asks in any case.",
+    )
+    warm_up_s: float = Field(
+        default=60.0,
+        ge=0,
+        le=3_600,
+        description="How long a start asks for minutes that the store lacks before it listens to the feed, seconds; 0: "
+        "not at all.",
+    )
     rate_per_minute: float = Field(
         default=300.0,
         ge=1,
@@ -284,6 +296,17 @@ class RestSection(Section):
         "6,000 for a paid one.",
     )
     burst: int = Field(default=10, ge=1, le=1_000, description="How many of them may be made at once.")
+
+
+class PrefetchSection(Section):
+    """What is fetched before anybody asks for it."""
+
+    enabled: bool = Field(
+        default=True, description="Fetch ahead for symbols that are likely to raise an alert or to be looked at."
+    )
+    calls_per_hour: int = Field(
+        default=300, ge=1, le=100_000, description="Requests that may be spent on it in an hour of market time."
+    )
 
 
 class HistorySection(Section):
@@ -344,6 +367,7 @@ class Config(Section):
     redis: RedisSection = RedisSection()
     state: StateSection
     rest: RestSection = RestSection()
+    prefetch: PrefetchSection = PrefetchSection()
     history: HistorySection = HistorySection()
     http: HttpSection = HttpSection()
     log: LogSection = LogSection()

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import structlog
 
 from streams.polygon.session import Changed, Strange, Unanswered, Unauthorised
 from streams.polygon.spoilage import Condition
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from daemon.dataplane.enrichment import Told
     from daemon.engine.listings import Notice
     from streams.outbox import OutboxError
+    from streams.polygon.rest.errors import RestError
     from streams.polygon.session import Event
     from streams.polygon.spoilage import Verdict
     from streams.redis.events import EventStream
@@ -106,8 +111,18 @@ class Events:
         else:
             self.tell("history.failing", alarm=True, what=trouble, remedy="it is tried again; meanwhile rows wait")
 
+    def rest(self, refusal: RestError) -> None:
+        """The exchange refuses something for good."""
+        self.tell("rest.refused", alarm=True, endpoint=refusal.endpoint, what=str(refusal))
+
+    def enriched(self, alert: Told, found: Mapping[str, Any]) -> None:
+        """What an alert could not take along; no line in the log, there is one of the alert."""
+        named = {"id": alert.id, "rule": alert.rule, "symbol": alert.symbol}
+        about = msgspec.json.encode(found).decode()
+        self._stream.put({"kind": "alert.enriched", "at_ms": str(self._clock.wall_ms()), **named, "about": about})
+
     def notice(self, notice: Notice) -> None:
-        """What the engine found."""
+        """What the engine or the feed's price bands tell."""
         self.tell(notice.kind, alarm=False, **notice.fields)
 
     def server(self, what: str) -> None:

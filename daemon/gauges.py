@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from daemon.engine.sessions import NO_DAY
+from streams.polygon.rest.limiter import Priority
 from streams.polygon.session import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from daemon.app import App
     from daemon.figures import Figures
     from streams.outbox import Backlog
 
 SINK_STATES = ("starting", "live", "away", "refused")
+OUTCOMES = {name: name for name in ("hit", "stale", "miss", "corrupt", "away")}
+DIRECTIONS = {"bytes_out": "read", "bytes_in": "written"}
+ENRICHED = ("whole", "followed", "failed", "dropped")
 MEASURES = ("auc", "log_loss", "base_log_loss")
 
 
@@ -25,6 +31,7 @@ def follow(app: App) -> None:
     _follow_delivery(app)
     _follow_model(app)
     _follow_history(app)
+    _follow_knowledge(app)
     app.metrics.snapshot_age_seconds.follow(lambda: _known(app.snapshots.age_s))
     app.metrics.version.follow(lambda: {version("technic-scanner"): 1.0})
 
@@ -89,6 +96,46 @@ def _follow_history(app: App) -> None:
         metrics.history_refused.follow(lambda: keeper.standing.refused)
         metrics.history_failures.follow(lambda: keeper.standing.failures)
         metrics.history_failing.follow(lambda: bool(keeper.standing.failing or keeper.standing.fatal))
+
+
+def _follow_knowledge(app: App) -> None:
+    metrics = app.metrics
+    metrics.halted_symbols.follow(lambda: len(app.live.halts.since_ms))
+    if app.known is None:
+        return
+    plane, enrichment, roll = app.known.plane, app.known.enrichment, app.known.roll
+    metrics.rest_requests.follow(lambda: {"ok": 0.0, **_by_outcome(plane.transport.outcomes)})
+    metrics.rest_calls.follow(lambda: plane.transport.calls)
+    metrics.rest_bytes.follow(lambda: plane.transport.received)
+    metrics.rest_waiting.follow(lambda: _by_priority(plane.limiter.waiting))
+    metrics.rest_refused.follow(lambda: _by_priority(plane.limiter.refused))
+    metrics.cache_lookups.follow(lambda: _of_cache(plane.cache.counts, OUTCOMES))
+    metrics.cache_bytes.follow(lambda: _of_cache(plane.cache.counts, DIRECTIONS))
+    metrics.calls_saved.follow(lambda: plane.lookups.served)
+    metrics.refreshes_waiting.follow(lambda: plane.lookups.waiting)
+    metrics.refreshes_dropped.follow(lambda: plane.lookups.unrefreshed)
+    metrics.enrichments.follow(lambda: {name: enrichment.outcomes[name] for name in ENRICHED})
+    metrics.enrichments_waiting.follow(lambda: enrichment.waiting)
+    if roll:
+        metrics.day_ready.follow(lambda: not roll.standing.trouble and roll.standing.day != NO_DAY)
+
+
+def _by_outcome(counts: Mapping[tuple[str, str], int]) -> dict[str, float]:
+    """Summed over all endpoints."""
+    total: Counter[str] = Counter()
+    for (_, outcome), number in counts.items():
+        total[outcome] += number
+    return dict(total)
+
+
+def _by_priority(counts: Mapping[Priority, int]) -> dict[str, float]:
+    return {priority.name.lower(): float(counts.get(priority, 0)) for priority in Priority}
+
+
+def _of_cache(counts: Mapping[tuple[str, str], int], shown: Mapping[str, str]) -> dict[str, float]:
+    """Of the cache's counts those that are shown, by the name they have there."""
+    total = _by_outcome(counts)
+    return {name: total.get(counted, 0.0) for counted, name in shown.items()}
 
 
 def _one_of(names: Iterable[str], holds: str) -> dict[str, float]:

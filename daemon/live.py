@@ -11,11 +11,12 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
 from daemon import figures
+from daemon.engine.halts import Halts
 from streams.bars import MINUTE_MS
 from streams.outbox import Entry
 from streams.polygon.spoilage import Spoilage
@@ -80,10 +81,12 @@ class Live:
         overflow: called when not even minute bars fit: drops the feed on purpose.
         spoiled: called when the condition of the feed's elements is another one: may drop the feed on purpose.
         stored: called with the alerts newly on disk, on the event loop.
-        noticed: called with what the engine found that people should know, on the event loop.
+        noticed: called with what the engine or the feed's price bands tell that people should know, on the event loop.
         keeper: given bars and alerts for the history.
+        about: what is at hand of a symbol, for its alert; called in the engine's thread.
 
     Attributes:
+        halts: which symbols are halted, as far as the feed tells.
         turned_s: when the newest turn ended.
         figures: what it left behind.
     """
@@ -104,14 +107,15 @@ class Live:
         stored: Callable[[Sequence[Stored]], None],
         noticed: Callable[[Notice], None],
         keeper: Keeper | None = None,
+        about: Callable[[str], dict[str, Any]] = lambda _symbol: {},
     ) -> None:
         self._codec, self._inbox, self._engine, self._ring = codec, inbox, engine, ring
         self._market, self._clock, self._metrics = market, clock, metrics
         self._lossless, self._overflow, self._spoiled, self._stored = lossless, overflow, spoiled, stored
-        self._noticed, self._keeper = noticed, keeper
+        self._noticed, self._keeper, self._about = noticed, keeper, about
         if keeper:
             engine.stood_in = keeper.stood_in
-        self.spoilage = Spoilage()
+        self.spoilage, self.halts = Spoilage(), Halts()
         self._wake, self._room, self._used = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._plan: Plan | None = None
         self._thread: ThreadPoolExecutor | None = None
@@ -148,6 +152,8 @@ class Live:
         """
         decoded = self._codec.decode(frame, arrival_ms)
         self._metrics.decoded(decoded)
+        for notice in self.halts.note(decoded.bands):
+            self._noticed(notice)
         if (verdict := self.spoilage.note(decoded, self._clock.monotonic_s())) is not None:
             self._spoiled(verdict)
         bars = self._timed(decoded.bars, arrival_ms)
@@ -182,7 +188,7 @@ class Live:
             self._thread = None
             await asyncio.to_thread(thread.shutdown)  # the event loop goes on meanwhile
 
-    async def between_turns(self, act: Callable[[], None]) -> bool:
+    async def between_turns(self, act: Callable[[], object]) -> bool:
         """Do `act` in the engine's thread while no turn is under way; False, and nothing done, if no turns are made."""
         if self._thread is None:
             return False
@@ -261,7 +267,7 @@ class Live:
         for alert in alerts:
             self._metrics.alerts.labels(rule=alert.rule).inc()
             log.info("alert", rule=alert.rule, symbol=alert.symbol, price=alert.price, score=alert.score)
-        scored = [alert.at(scored_ms) for alert in alerts]
+        scored = [alert.at(scored_ms, self._about(alert.symbol)) for alert in alerts]
         if self._keeper:
             self._keeper.raised(scored)
         return [Entry(alert.id, alert.fields()) for alert in scored]

@@ -79,6 +79,7 @@ class Metrics:
         self._declare_engine()
         self._declare_alerts()
         self._declare_model()
+        self._declare_knowledge()
         self._declare_service()
         ProcessCollector(registry=self.registry)
 
@@ -214,6 +215,45 @@ class Metrics:
         )
         self.model_quality = self._followed(
             "gauge", "model_quality", "On predictions as issued: auc, log_loss, base_log_loss.", "measure"
+        )
+
+    def _declare_knowledge(self) -> None:
+        self.rest_requests = self._followed(
+            "counter", "rest_requests", "Questions to the exchange's REST, by what became of them.", "outcome"
+        )
+        self.rest_calls = self._followed("counter", "rest_calls", "HTTP requests sent, repeated tries among them.")
+        self.rest_bytes = self._followed("counter", "rest_bytes", "Bytes of answers, unpacked.")
+        self.rest_waiting = self._followed(
+            "gauge", "rest_waiting", "Requests that wait for the plan's rate, by priority.", "priority"
+        )
+        self.rest_refused = self._followed(
+            "counter", "rest_refused", "Requests turned away because too many waited, by priority.", "priority"
+        )
+        self.halted_symbols = self._followed("gauge", "halted_symbols", "Symbols that the feed says are halted.")
+        self.cache_lookups = self._followed(
+            "counter", "cache_lookups", "Look-ups in the cache: hit, stale, miss, corrupt or away.", "outcome"
+        )
+        self.cache_bytes = self._followed("counter", "cache_bytes", "Bytes read from and written to it.", "direction")
+        self.calls_saved = self._followed(
+            "counter", "calls_saved", "Look-ups answered by the cache, or by a request that another had made."
+        )
+        self.refreshes_waiting = self._followed(
+            "gauge", "refreshes_waiting", "Answers served stale that wait to be fetched anew."
+        )
+        self.refreshes_dropped = self._followed(
+            "counter", "refreshes_dropped", "Answers served stale and not fetched anew, because too many waited."
+        )
+        self.enrichments = self._followed(
+            "counter",
+            "enrichments",
+            "Alerts by what they took along: all (whole), the rest followed, some of it failed, or it was dropped.",
+            "outcome",
+        )
+        self.enrichments_waiting = self._followed(
+            "gauge", "enrichments_waiting", "Alerts whose rest is still to be fetched."
+        )
+        self.day_ready = self._followed(
+            "gauge", "day_ready", "1 if all that should be known at the beginning of the trading day is."
         )
 
     def _declare_service(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from importlib.metadata import version
 from math import isnan
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from daemon import setback
+from daemon.engine.sessions import NO_DAY
 from daemon.scoring.link import BACKLOG
 from daemon.spoken import UNKNOWN, number, several
 from daemon.watchdog import Pulse
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 NEW_YORK = ZoneInfo("America/New_York")
+EPOCH = date(1970, 1, 1).toordinal()
 SLOW_S = 5.0
 """An engine that has not turned, or input that has waited, for longer than this is not ready."""
 
@@ -150,6 +152,26 @@ def _history(app: App) -> Check:
     return Check(not now.failing, f"{now.failing}; {counts}" if now.failing else counts)
 
 
+def _rest(app: App) -> Check:
+    """Whether the exchange answers questions; what it refuses for good takes a person."""
+    if app.known is None:
+        return Check(ok=True, detail="switched off")
+    refusals = app.known.plane.transport.refusals
+    return Check(not refusals, "; ".join(map(str, refusals)) or "nothing is refused")
+
+
+def _day(app: App) -> Check:
+    """Whether all is known that should be when a trading day begins."""
+    roll = app.known.roll if app.known else None
+    if roll is None:
+        return Check(ok=True, detail="switched off")
+    now = roll.standing
+    if now.trouble:
+        return Check(ok=False, detail=f"{now.trouble}; tried again in a minute")
+    fetched = f", {number(now.done)} of {number(now.total)} calls made" if now.total else ""
+    return Check(ok=True, detail=_date(now.day) if now.day != NO_DAY else f"not yet known{fetched}")
+
+
 CHECKS = {
     "feed": feed,
     "engine": _engine,
@@ -161,12 +183,18 @@ CHECKS = {
     "symbols": _symbols,
     "calendar": _calendar,
     "history": _history,
+    "rest": _rest,
+    "day": _day,
 }
 
 
 def _log_loss(quality: Quality) -> str:
     known = quality.questions and not isnan(quality.log_loss)
     return f"{number(quality.log_loss, 4)} ({number(quality.base_log_loss, 4)})" if known else UNKNOWN
+
+
+def _date(day: int) -> str:
+    return f"{date.fromordinal(EPOCH + day):%Y-%m-%d}"
 
 
 def _when(ms: int) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from daemon.watchdog import Pulse
     from daemon.web.readiness import Check
     from streams.outbox import Backlog, Outbox
+    from streams.polygon.rest.transport import Transport
     from streams.types import Clock
 
 log = structlog.get_logger()
@@ -26,6 +27,7 @@ log = structlog.get_logger()
 PRUNE_S = 60.0
 BACKLOG_S = 1.0
 TIME_S = 1.0
+REST_S = 1.0
 
 
 class BacklogWatch:
@@ -73,6 +75,17 @@ async def watch_time(check: Callable[[], Check], events: Events) -> None:
             events.time("" if now.ok else now.detail)
         well = now.ok
         await asyncio.sleep(TIME_S)
+
+
+async def watch_rest(transport: Transport, events: Events) -> None:
+    """Tell once of each thing that the exchange refuses for good, for ever."""
+    told: set[str] = set()
+    while True:
+        for refusal in transport.refusals:
+            if refusal.endpoint not in told:
+                told.add(refusal.endpoint)
+                events.rest(refusal)
+        await asyncio.sleep(REST_S)
 
 
 async def prune(outbox: Outbox, clock: Clock) -> None:

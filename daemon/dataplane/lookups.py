@@ -42,15 +42,16 @@ class Lookups:
     Args:
         cache: where answers are kept.
         clock: when they were got.
+        seen: shown kind, key and entry of every answer that passes, from the cache or fetched.
 
     Attributes:
         fetched: requests that were made.
         unrefreshed: refreshes left out because too many waited.
     """
 
-    def __init__(self, cache: Kept, clock: Clock) -> None:
+    def __init__(self, cache: Kept, clock: Clock, seen: Callable[[str, str, Entry], None] | None = None) -> None:
         self.fetched = self.unrefreshed = self._hits = 0
-        self._cache, self._clock = cache, clock
+        self._cache, self._clock, self._seen = cache, clock, seen
         self._flights: Flights[Entry] = Flights()
         self._stale: dict[tuple[str, str], Fetch] = {}
         self._wake = asyncio.Event()
@@ -77,7 +78,7 @@ class Lookups:
         Raises:
             Exception: whatever `fetch` raises, if nothing is known that may stand in.
         """
-        kept = (await self._cache.get(kind, [key])).get(key)
+        kept = (await self._read(kind, [key])).get(key)
         if kept is not None and kept.is_fresh(self._clock.wall_ms()):
             self._hits += 1
             return kept
@@ -90,7 +91,7 @@ class Lookups:
     async def known(self, kind: str, keys: Sequence[str]) -> dict[str, Entry]:
         """What is fresh in the cache, and no request for the rest."""
         now_ms = self._clock.wall_ms()
-        return {key: kept for key, kept in (await self._cache.get(kind, keys)).items() if kept.is_fresh(now_ms)}
+        return {key: kept for key, kept in (await self._read(kind, keys)).items() if kept.is_fresh(now_ms)}
 
     async def run(self) -> None:
         """Fetch anew what was served stale, one after the other, until cancelled."""
@@ -118,7 +119,18 @@ class Lookups:
             asked_ms = self._clock.wall_ms()
             self.fetched += 1
             answer = entry(kind, await fetch(), SOURCE, asked_ms)
+            self._show(kind, {key: answer})
             await self._cache.put(kind, {key: answer})
             return answer
 
         return await self._flights.get((kind, key), ask)
+
+    async def _read(self, kind: str, keys: Sequence[str]) -> dict[str, Entry]:
+        found = await self._cache.get(kind, keys)
+        self._show(kind, found)
+        return found
+
+    def _show(self, kind: str, found: Mapping[str, Entry]) -> None:
+        if self._seen:
+            for key, kept in found.items():
+                self._seen(kind, key, kept)

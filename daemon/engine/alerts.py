@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -43,6 +43,8 @@ class Alert(msgspec.Struct, frozen=True):
         values: every number in the rule's condition by its text; None where it is not known.
         coverage: ``covered`` or ``warming``.
         late: the market's minute had closed before this bar came.
+        about: what was at hand of the symbol when the alert was raised, by kind: ``{"as_of_ms": ..., "known": ...}``;
+            empty in a replay. What else there is follows as an event ``alert.enriched``.
     """
 
     id: str
@@ -61,11 +63,13 @@ class Alert(msgspec.Struct, frozen=True):
     coverage: str
     late: bool
     times: Times
+    about: dict[str, Any] = {}
     v: int = SCHEMA
 
-    def at(self, scored_ms: int) -> Alert:
-        """The same alert with the wall clock of the engine's decision."""
-        return msgspec.structs.replace(self, times=msgspec.structs.replace(self.times, scored_ms=scored_ms))
+    def at(self, scored_ms: int, about: dict[str, Any]) -> Alert:
+        """The same alert with the wall clock of the engine's decision, and what is at hand of its symbol."""
+        times = msgspec.structs.replace(self.times, scored_ms=scored_ms)
+        return msgspec.structs.replace(self, times=times, about=about)
 
     def json(self) -> bytes:
         """The alert as one JSON object."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from daemon.engine.sessions import Moment
     from indicators import Spec
-    from streams.types import Floats, Longs, Symbols
+    from streams.types import Flags, Floats, Longs, Symbols
 
 STALE_DAYS = 7
 """An official close older than this, in calendar days, is none: the file has ended, or the symbol was away."""
@@ -72,6 +72,11 @@ class DailyTable:
         """Bars of `old` are those of `new` from now on, unless there are some of that name."""
         if new not in self.symbols:
             self._before[new] = self._before.get(old, old)
+
+    def take_names(self, other: DailyTable) -> None:
+        """Symbols that were renamed in another table have been so in this one."""
+        for new, old in other._before.items():
+            self.rename(old, new)
 
     def between(self, symbols: Symbols, after: Longs, day: int) -> tuple[Longs, Longs]:
         """Where each symbol's bars after `after` ``int64[n]`` and before `day` stand: first, and one past the last."""
@@ -144,6 +149,42 @@ class Days:
         self._feed(rows, symbols, day, own)
         self._day[rows] = day
         return rows
+
+    def again(self, rows: Longs, symbols: Symbols) -> Longs:
+        """After another table has come into use: days before the present one as they would be, had it always been.
+
+        Left as they are: rows whose day has not begun, and daily bars that are newer than the table's newest.
+
+        Args:
+            rows: ``int64[n]``, none twice.
+            symbols: ``S16[n]``.
+
+        Returns:
+            Rows whose daily bars or previous close have changed. Cost: that of up to `HISTORY` daily bars a row that
+            has more of them now, next to nothing for the others.
+        """
+        changed = np.zeros(len(rows), np.bool_)
+        for day in np.unique(self._day[rows][self._day[rows] > 0]).tolist():
+            at = np.flatnonzero(self._day[rows] == day)
+            changed[at] = self._again(rows[at], symbols[at], day)
+        return rows[changed]
+
+    def _again(self, rows: Longs, symbols: Symbols, day: int) -> Flags:
+        official = self.table.closes_before(symbols, day)[0]
+        told: Flags = ~np.isnan(official) & (official != self.previous[rows])
+        self.previous[rows[told]] = official[told]
+        if not self.frame.specs:
+            return told
+        first, end = self.table.between(symbols, np.zeros(len(rows), np.int64), day)
+        newest, known = np.full(len(rows), -1), first < end
+        newest[known] = self.table.day[end[known] - 1]
+        held = np.where(self.frame.count[rows] > 0, self.frame.last_start[rows] // DAY_MS, -1)
+        more = (newest > held) | ((newest == held) & (np.minimum(end - first, HISTORY) > self.frame.count[rows]))
+        if more.any():
+            self.frame.zero(rows[more])
+            self._feed(rows[more], symbols[more], day, np.full((5, int(more.sum())), np.nan))
+        told |= more
+        return told
 
     def take(self, rows: Longs, start_ms: int, bars: Floats, at: Moment) -> None:
         """Minute bars of one start for `rows`, and what the calendar says of it. O(1) a bar.

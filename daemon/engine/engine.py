@@ -251,6 +251,25 @@ class Engine:
         self.notices.append(renamed(old, new))
         return True
 
+    def know(self, table: DailyTable) -> None:
+        """Official daily bars are those of `table` from now on; names that were changed are in it, too.
+
+        They hold for each symbol from its next day on, and for the present one after `catch_up`. Splits are not:
+        those that the table's prices do not show are to be told after it.
+
+        Args:
+            table: nobody else's; it is changed by what is told later.
+        """
+        self.watch.know(table)
+
+    def catch_up(self, first: int, end: int) -> int:
+        """Rows ``[first, end)`` go by the newest table in the day that they have begun; returns how many changed.
+
+        Some at a time: a row that had no daily bars takes up to 400 of them.
+        """
+        rows = np.arange(first, min(end, self.symbols.size))
+        return self.watch.catch_up(rows, self.symbols.symbols[rows])
+
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The whole state as plain arrays by ``part/name``; most are views, good until the next step."""
         named = {**self.watch.parts(), "forming": self._forming, "listings": self.listings}

@@ -253,6 +253,17 @@ class Watch:
         """Official bars of `old` are those of `new`."""
         self._own_table().rename(old, new)
 
+    def know(self, table: DailyTable) -> None:
+        """Official daily bars are these from now on; what has begun its day goes by them after `catch_up`."""
+        table.take_names(self._table)
+        self._days.table, self._table, self._table_is_own = table, table, True
+
+    def catch_up(self, rows: Longs, symbols: Symbols) -> int:
+        """The days of rows that have begun theirs, by the table in use; returns how many have changed."""
+        changed = self._days.again(rows, symbols)
+        self.evaluator.renew(changed)
+        return len(changed)
+
     def zero(self, rows: Longs) -> None:
         """Forget rows, ``int64[n]``: they are as fresh ones."""
         for part in self.parts().values():

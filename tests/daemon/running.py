@@ -82,7 +82,7 @@ class Tape:
 
 
 def config_of(folder: Path, url: str, *, rules: str = RULES, **sections: dict[str, Any]) -> Config:
-    """The configuration of a daemon without model that listens to `url`; `sections` say what else."""
+    """The configuration of a daemon that listens to `url`, without model and REST; `sections` say what else."""
     path = folder / "rules.toml"
     if not path.exists():
         path.write_text(rules)
@@ -92,6 +92,7 @@ def config_of(folder: Path, url: str, *, rules: str = RULES, **sections: dict[st
         "model": {"enabled": False},
         "state": {"folder": str(folder / "state")},
         "http": {"enabled": False},
+        "rest": {"enabled": False},
     }
     return load_config(None, plain | {name: plain.get(name, {}) | keys for name, keys in sections.items()}).config
 

@@ -36,6 +36,11 @@ OF_THE_LEARNER = {
     "technic_view_age_seconds",
     "technic_learner_deaths_total",
 }
+OF_REST = {
+    *(f"technic_rest_{name}" for name in ("requests_total", "calls_total", "bytes_total", "waiting", "refused_total")),
+    *(f"technic_{name}_total" for name in ("cache_lookups", "cache_bytes", "calls_saved", "refreshes_dropped")),
+    *("technic_refreshes_waiting", "technic_enrichments_total", "technic_enrichments_waiting", "technic_day_ready"),
+}
 LATER = {"technic_snapshot_age_seconds"}
 """Not known before the first snapshot."""
 
@@ -63,7 +68,7 @@ async def at_work(app: App, alerts: int) -> None:
 async def test_every_number_that_is_followed_can_be_scraped(tmp_path: Path, learning: bool) -> None:
     async with Simulator(Tape(BARS), clock=SystemClock(), key=KEY, speed=AS_FAST_AS_READ) as exchange:
         plain = config_of(tmp_path, url_of(exchange.port))
-        config = config_of(tmp_path, url_of(exchange.port), model={"enabled": learning})
+        config = config_of(tmp_path, url_of(exchange.port), model={"enabled": learning}, rest={"enabled": True})
         async with running(config) as app:
             await at_work(app, len(replayed(plain, BARS)))
             found = scraped(app.metrics)
@@ -115,7 +120,7 @@ async def test_a_disk_that_fails_takes_its_numbers_with_it_and_no_others(
             broken.setattr(app.outbox, "backlog", failing)
             await eventually(lambda: app.backlog.newest is None)
             found = scraped(app.metrics)
-        assert followed(app.metrics) - set(found) - OF_THE_LEARNER - LATER == {
+        assert followed(app.metrics) - set(found) - OF_THE_LEARNER - OF_REST - LATER == {
             "technic_outbox_pending",
             "technic_outbox_age_seconds",
             "technic_outbox_skipped_total",

@@ -153,3 +153,46 @@ def test_a_row_for_another_symbol_starts_its_day_without_bars() -> None:
     made.zero(0)
     made.begin(ROWS[:1], SYMBOLS[:1], DAY + 1)
     assert np.isnan(made.previous[0])
+
+
+SMA = CATALOGUE.spec("sma", [2])
+
+
+def known_late(*known: tuple[str, int, float], before: DailyTable | None = None) -> Days:
+    """Days that began with another table, and go by this one after the first bar of the day."""
+    made = days(before or table(), SMA)
+    made.begin(ROWS, SYMBOLS, DAY)
+    made.table = table(*known)
+    return made
+
+
+def test_a_table_that_comes_after_the_first_bar_is_as_good_as_one_before() -> None:
+    known = [("A", DAY - 2, 1.0), ("A", DAY - 1, 3.0), ("B", DAY - 1, 4.0)]
+    late, early = known_late(*known), days(table(*known), SMA)
+    early.begin(ROWS, SYMBOLS, DAY)
+    assert late.again(ROWS, SYMBOLS).tolist() == [0, 1]
+    assert np.array_equal(late.previous[:3], early.previous[:3], equal_nan=True)
+    assert np.array_equal(late.previous[:3], [3.0, 4.0, np.nan], equal_nan=True)
+    assert np.array_equal(late.frame.out[0][:3], [2.0, np.nan, np.nan], equal_nan=True)
+    assert np.array_equal(late.frame.count[:3], early.frame.count[:3])
+
+
+def test_a_table_that_says_the_same_changes_nothing() -> None:
+    known = [("A", DAY - 2, 1.0), ("A", DAY - 1, 3.0)]
+    made = known_late(*known, before=table(*known))
+    assert made.again(ROWS, SYMBOLS).size == 0
+
+
+def test_an_older_table_leaves_newer_days_and_mends_nothing() -> None:
+    known = [("A", DAY - 2, 1.0), ("A", DAY - 1, 3.0)]
+    made = known_late(("A", DAY - 9, 1.0), before=table(*known))
+    assert made.again(ROWS, SYMBOLS).size == 0
+    assert (made.previous[0], made.frame.out[0][0]) == (3.0, 2.0)
+
+
+def test_a_row_whose_day_has_not_begun_takes_the_table_with_its_first_bar() -> None:
+    made = days(table(), SMA)
+    made.table = table(("A", DAY - 1, 3.0))
+    assert made.again(ROWS, SYMBOLS).size == 0
+    made.begin(ROWS, SYMBOLS, DAY)
+    assert made.previous[0] == 3.0
