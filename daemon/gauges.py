@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from daemon.app import App
     from daemon.figures import Figures
+    from daemon.metrics import Metrics
+    from daemon.prefetch.prefetcher import Prefetcher
     from streams.outbox import Backlog
 
 SINK_STATES = ("starting", "live", "away", "refused")
@@ -118,6 +120,22 @@ def _follow_knowledge(app: App) -> None:
     metrics.enrichments_waiting.follow(lambda: enrichment.waiting)
     if roll:
         metrics.day_ready.follow(lambda: not roll.standing.trouble and roll.standing.day != NO_DAY)
+    if app.known.foresight:
+        _follow_prefetch(metrics, app.known.foresight.prefetcher)
+
+
+def _follow_prefetch(metrics: Metrics, prefetcher: Prefetcher) -> None:
+    metrics.prefetch_calls.follow(lambda: prefetcher.figures.calls)
+    metrics.prefetch_fetched.follow(lambda: prefetcher.figures.fetched)
+    metrics.prefetch_needs.follow(lambda: prefetcher.figures.needs)
+    metrics.prefetch_ready.follow(lambda: prefetcher.figures.ready)
+    metrics.prefetch_hits.follow(lambda: prefetcher.figures.hits)
+    metrics.prefetch_saved_seconds.follow(lambda: prefetcher.figures.saved_ms / 1000)
+    metrics.prefetch_used.follow(lambda: prefetcher.figures.used)
+    metrics.prefetch_judged.follow(lambda: prefetcher.figures.answered)
+    metrics.prefetch_share.follow(lambda: prefetcher.share)
+    metrics.prefetch_yielded.follow(lambda: prefetcher.yielded)
+    metrics.prefetch_failures.follow(lambda: prefetcher.failures)
 
 
 def _by_outcome(counts: Mapping[tuple[str, str], int]) -> dict[str, float]:

@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING, NamedTuple
 
 from daemon import upkeep
 from daemon.dataplane import plane as planes
 from daemon.dataplane.dayroll import DayRoll
 from daemon.dataplane.enrichment import Enrichment
-from daemon.prefetch import exchange
+from daemon.prefetch import exchange, memory
+from daemon.prefetch.candidates import candidates
+from daemon.prefetch.chances import Chances
+from daemon.prefetch.demand import Demand
+from daemon.prefetch.ledger import Ledger
+from daemon.prefetch.plan import Budget
+from daemon.prefetch.prefetcher import Prefetcher, Surroundings
 from streams.polygon.rest.limiter import Priority
+from streams.redis import looks
+from streams.redis.tail import Tail
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Awaitable, Callable
     from contextlib import AsyncExitStack
 
     from daemon.app import App
     from daemon.dataplane.athand import AtHand
     from daemon.dataplane.plane import Plane
+    from daemon.prefetch.demand import Candidates
+    from daemon.scoring.link import Link
+
+
+class Foresight(NamedTuple):
+    """Who fetches ahead, and what he remembers."""
+
+    prefetcher: Prefetcher
+    demand: Demand
+    link: Link
 
 
 class Knowledge(NamedTuple):
@@ -29,25 +47,68 @@ class Knowledge(NamedTuple):
         at_hand: what alerts take along.
         enrichment: what follows them.
         roll: makes each day ready; None where no history is kept.
+        foresight: fetches ahead; None where that is switched off.
     """
 
     plane: Plane
     at_hand: AtHand
     enrichment: Enrichment
     roll: DayRoll | None
+    foresight: Foresight | None
 
 
 async def of(app: App, at_hand: AtHand, jitter: random.Random, stack: AsyncExitStack) -> Knowledge:
     """That of `app`, whose feed and engine stand; `stack` closes what it opens."""
     config, clock, sessions = app.config, app.clock, app.calendar.sessions
     plane = await planes.build(config, app.redis_url, clock, jitter, stack, seen=at_hand.see)
-    fetches = exchange.fetches(plane.rest, lambda: int(sessions.date(now_ms(app) or clock.wall_ms())), Priority.LIVE)
+    foresight = _foresight(app, plane, at_hand, stack) if config.prefetch.enabled else None
     enrichment = Enrichment(
-        at_hand, plane.lookups, fetches, needed=lambda _: None, tell=app.events.enriched, clock=clock
+        at_hand,
+        plane.lookups,
+        exchange.fetches(plane.rest, lambda: _today(app), Priority.LIVE),
+        needed=foresight.prefetcher.alerted if foresight else lambda _: None,
+        tell=app.events.enriched,
+        clock=clock,
     )
     engine = None if config.feed.lossless or config.engine.daily else app.engine
     roll = DayRoll(plane, sessions, lambda: now_ms(app), engine, app.live.between_turns, at_hand, clock)
-    return Knowledge(plane, at_hand, enrichment, roll if config.history.enabled else None)
+    return Knowledge(plane, at_hand, enrichment, roll if config.history.enabled else None, foresight)
+
+
+def _foresight(app: App, plane: Plane, at_hand: AtHand, stack: AsyncExitStack) -> Foresight:
+    demand = Demand(len(app.engine.sector_names))
+    link = memory.learner(app.config.state.folder / memory.FILE, demand, app.clock)
+    stack.callback(link.close)
+    around = Surroundings(
+        market_ms=lambda: now_ms(app),
+        candidates=lambda at_ms: _candidates(app, at_ms),
+        waiting=lambda: plane.limiter.waiting,
+        at_hand=lambda symbol, kind: at_hand.has(symbol, kind, app.clock.wall_ms()),
+    )
+    prefetcher = Prefetcher(
+        plane.lookups,
+        exchange.fetches(plane.rest, lambda: _today(app)),
+        around,
+        demand=demand,
+        chances=Chances(link),
+        budget=Budget(app.config.prefetch.calls_per_hour),
+        ledger=Ledger(),
+        clock=app.clock,
+    )
+    return Foresight(prefetcher, demand, link)
+
+
+async def _candidates(app: App, at_ms: int) -> Candidates | None:
+    """Between two steps of the engine; None while it makes none."""
+    found: list[Candidates] = []
+    sessions = app.calendar.sessions
+    await app.live.between_turns(lambda: found.append(candidates(app.engine, sessions, at_ms)))
+    return found[0] if found else None
+
+
+def _today(app: App) -> int:
+    """The trading day, days since 1970."""
+    return int(app.calendar.sessions.date(now_ms(app) or app.clock.wall_ms()))
 
 
 def now_ms(app: App) -> int | None:
@@ -64,4 +125,17 @@ def tasks(app: App, known: Knowledge) -> dict[str, Callable[[], Awaitable[None]]
     }
     if known.roll:
         found["day"] = known.roll.run
+    if ahead := known.foresight:
+        path = app.config.state.folder / memory.FILE
+        found["prefetch"] = ahead.prefetcher.run
+        found["prefetch memory"] = lambda: memory.keep(path, ahead.demand, ahead.link)
+        found["looks"] = lambda: _follow_looks(app, ahead.prefetcher)
     return found
+
+
+async def _follow_looks(app: App, prefetcher: Prefetcher) -> None:
+    """What other programs show is looked at, for ever."""
+    jitter = random.Random()  # noqa: S311 - spreads retries
+    tail = Tail(app.redis_url, f"{app.config.redis.prefix}{looks.STREAM}", jitter, lambda _: None)
+    async for _, fields in tail.follow():
+        prefetcher.looked(looks.symbols_of(fields))

@@ -80,6 +80,7 @@ class Metrics:
         self._declare_alerts()
         self._declare_model()
         self._declare_knowledge()
+        self._declare_prefetch()
         self._declare_service()
         ProcessCollector(registry=self.registry)
 
@@ -254,6 +255,37 @@ class Metrics:
         )
         self.day_ready = self._followed(
             "gauge", "day_ready", "1 if all that should be known at the beginning of the trading day is."
+        )
+
+    def _declare_prefetch(self) -> None:
+        self.prefetch_calls = self._followed(
+            "counter", "prefetch_calls", "Requests spent on fetching ahead, failed ones among them."
+        )
+        self.prefetch_fetched = self._followed("counter", "prefetch_fetched", "Answers fetched ahead.")
+        self.prefetch_needs = self._followed(
+            "counter", "prefetch_needs", "Questions that alerts and lookers had: each kind of each symbol."
+        )
+        self.prefetch_ready = self._followed("counter", "prefetch_ready", "Those of them that were answered at once.")
+        self.prefetch_hits = self._followed(
+            "counter", "prefetch_hits", "Those answered at once because it was fetched ahead."
+        )
+        self.prefetch_saved_seconds = self._followed(
+            "counter", "prefetch_saved_seconds", "Time that the hits would have waited."
+        )
+        self.prefetch_used = self._followed(
+            "counter", "prefetch_used", "Answers fetched ahead that were needed within 30 minutes."
+        )
+        self.prefetch_judged = self._followed(
+            "counter", "prefetch_judged", "Answers fetched ahead 30 minutes ago or longer."
+        )
+        self.prefetch_share = self._followed(
+            "gauge", "prefetch_share", "Share of the budget that is in force; less than 1 while it does not pay."
+        )
+        self.prefetch_yielded = self._followed(
+            "counter", "prefetch_yielded", "Rounds that gave way to somebody who waited."
+        )
+        self.prefetch_failures = self._followed(
+            "counter", "prefetch_failures", "Fetches ahead that failed, by error.", "error"
         )
 
     def _declare_service(self) -> None:

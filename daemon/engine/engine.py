@@ -168,6 +168,11 @@ class Engine:
         return self.watch.announce()
 
     @property
+    def sector_names(self) -> tuple[str, ...]:
+        """Of the sectors, in order of their numbers; the first, empty, is of all whose sector is not known."""
+        return self._settings.sectors.names
+
+    @property
     def most_symbols(self) -> int:
         """Symbols that may be followed, by the settings; a restored state may hold more."""
         return self._settings.max_symbols

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import numpy as np
 import structlog
@@ -19,9 +19,10 @@ from streams.polygon.rest.limiter import Priority
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from daemon.dataplane.enrichment import Need
     from daemon.prefetch.chances import Chances
     from daemon.prefetch.demand import Candidates, Demand
-    from daemon.prefetch.ledger import Ledger
+    from daemon.prefetch.ledger import Figures, Ledger
     from daemon.prefetch.plan import Budget, Kind, Pick
     from streams.redis.cached import Entry
     from streams.types import Clock, Flags, Floats
@@ -58,13 +59,15 @@ class Surroundings(NamedTuple):
 
     Attributes:
         market_ms: market time, None while it is not known.
-        candidates: whom to think of, at a market time; called between two steps of the engine.
+        candidates: whom to think of, at a market time; None if that cannot be told now.
         waiting: how many wait for the plan's rate, by priority.
+        at_hand: whether an alert of a symbol would have a kind at once, without asking the cache.
     """
 
     market_ms: Callable[[], int | None]
-    candidates: Callable[[int], Candidates]
+    candidates: Callable[[int], Awaitable[Candidates | None]]
     waiting: Callable[[], Mapping[Priority, int]]
+    at_hand: Callable[[str, str], bool] = lambda _symbol, _kind: False
 
 
 class Prefetcher:
@@ -109,6 +112,7 @@ class Prefetcher:
         self._latency_ms = {kind.name: kind.latency_ms for kind in self._kinds}
         self._cache_ms = 0.0
         self._minute = -1
+        self._newest: Candidates | None = None
 
     async def needed(self, symbol: str, kind: str, *, look: bool = True) -> Entry | None:
         """Somebody needs something: what is fresh in the cache, at once, and no request for the rest.
@@ -127,17 +131,30 @@ class Prefetcher:
         if now_ms is not None:
             self._ledger.needed(symbol, kind, now_ms, self._cache_ms, ready=kept is not None)
             if look:
-                self.looked(symbol, now_ms)
+                self.looked([symbol])
         return kept
 
-    def looked(self, symbol: str, now_ms: int) -> None:
-        """Somebody looks at a symbol."""
-        self._demand.look(np.array([symbol], "S16"), now_ms)
-        self._chances.needed(symbol.encode(), now_ms)
+    def alerted(self, needs: Sequence[Need]) -> None:
+        """An alert needs these kinds of its symbol; it had those at once that were at hand."""
+        now_ms = self._around.market_ms()
+        if now_ms is None or not needs:
+            return
+        for need in needs:
+            self._ledger.needed(need.symbol, need.kind, now_ms, 0.0, ready=need.ready)
+        self.looked([needs[0].symbol])
+        if self._newest is not None:
+            at = self._newest.symbol == needs[0].symbol.encode()
+            self._demand.alert(self._newest.sector[at], now_ms)
 
-    def alerted(self, sector: int, now_ms: int) -> None:
-        """There was an alert in a sector, by the number that candidates have."""
-        self._demand.alert(np.array([sector]), now_ms)
+    def looked(self, symbols: Sequence[str]) -> None:
+        """Somebody looks at these, or they are shown to somebody."""
+        now_ms = self._around.market_ms()
+        if now_ms is None:
+            return
+        named = np.array([symbol.encode() for symbol in symbols], "S16")
+        self._demand.look(named, now_ms)
+        for symbol in named.tolist():
+            self._chances.needed(symbol, now_ms)
 
     async def run(self) -> None:
         """Look around every few seconds, until cancelled."""
@@ -159,7 +176,10 @@ class Prefetcher:
             return 0
         if now_ms // MINUTE_MS <= self._minute and not self._budget.allowed:
             return 0
-        some = self._around.candidates(now_ms)
+        some = await self._around.candidates(now_ms)
+        if some is None:
+            return 0
+        self._newest = some
         columns = self._demand.columns(some, now_ms)
         self._once_a_minute(some, columns, now_ms)
         return await self._spend(some, columns) if len(columns) else 0
@@ -195,8 +215,10 @@ class Prefetcher:
         there = np.ones((len(symbols), len(self._kinds)), np.bool_)
         for number, kind in enumerate(self._kinds):
             if kind.name not in self._refused:
-                known = await self._lookups.known(kind.name, symbols)
-                there[:, number] = [symbol in known for symbol in symbols]
+                there[:, number] = [self._around.at_hand(symbol, kind.name) for symbol in symbols]
+                absent = [symbols[position] for position in np.flatnonzero(~there[:, number]).tolist()]
+                known = await self._lookups.known(kind.name, absent) if absent else {}
+                there[:, number] |= [symbol in known for symbol in symbols]
         return there
 
     async def _carry_out(self, plan: Sequence[Pick], symbols: Sequence[str]) -> int:
@@ -239,11 +261,12 @@ class Prefetcher:
     def _now_ms(self) -> int:
         return self._around.market_ms() or 0
 
-    def figures(self) -> dict[str, Any]:
-        """For metrics: since start, and the last hour."""
-        return {
-            "since_start": self._ledger.since_start(),
-            "last_hour": self._ledger.last_hour(self._now_ms()),
-            "share": self._budget.share,
-            "pending": self._chances.pending,
-        }
+    @property
+    def figures(self) -> Figures:
+        """What it cost and brought since the start."""
+        return self._ledger.since_start()
+
+    @property
+    def share(self) -> float:
+        """Of the budget that is in force, 1 for all of it."""
+        return self._budget.share

@@ -39,10 +39,12 @@ OF_THE_LEARNER = {
 OF_REST = {
     *(f"technic_rest_{name}" for name in ("requests_total", "calls_total", "bytes_total", "waiting", "refused_total")),
     *(f"technic_{name}_total" for name in ("cache_lookups", "cache_bytes", "calls_saved", "refreshes_dropped")),
+    *(f"technic_prefetch_{name}_total" for name in ("calls", "fetched", "needs", "ready", "hits", "used", "judged")),
+    *("technic_prefetch_saved_seconds_total", "technic_prefetch_share", "technic_prefetch_yielded_total"),
     *("technic_refreshes_waiting", "technic_enrichments_total", "technic_enrichments_waiting", "technic_day_ready"),
 }
-LATER = {"technic_snapshot_age_seconds"}
-"""Not known before the first snapshot."""
+LATER = {"technic_snapshot_age_seconds", "technic_prefetch_failures_total"}
+"""Not known before the first snapshot, or failure."""
 
 
 def scraped(metrics: Metrics) -> dict[str, dict[str, float]]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from daemon.dataplane.enrichment import Need
 from daemon.dataplane.lookups import Lookups
 from daemon.prefetch.chances import Chances
 from daemon.prefetch.demand import Candidates, Demand
@@ -75,7 +76,7 @@ class World:
             kinds=KINDS,
         )
 
-    def candidates(self, _now_ms: int) -> Candidates:
+    async def candidates(self, _now_ms: int) -> Candidates:
         blank = np.full(len(SCORES), np.nan)
         symbols = np.array(list(SCORES), "S16")
         return Candidates(symbols, np.array(list(SCORES.values())), blank, blank, blank, np.full(len(SCORES), -1))
@@ -213,3 +214,31 @@ async def test_a_round_that_fails_does_not_end_the_task() -> None:
         await asyncio.sleep(0)
     assert not task.done()
     task.cancel()
+
+
+async def test_what_an_alert_had_at_once_is_a_hit_and_its_symbol_and_sector_are_wanted() -> None:
+    world = World()
+    await world.rounds(10)
+    now_ms = world.clock.wall_ms()
+    world.prefetcher.alerted([Need("NVDA", "details", ready=True), Need("NVDA", "news", ready=False)])
+    figures = world.ledger.since_start()
+    assert (figures.needs, figures.ready, figures.hits) == (2, 1, 1)
+    assert world.prefetcher._demand.looks(np.array([b"NVDA"], "S16"), now_ms).tolist() == [1.0]
+
+
+async def test_what_is_at_hand_is_not_asked_for_again() -> None:
+    world = World()
+    world.prefetcher._around = world.prefetcher._around._replace(at_hand=lambda symbol, _kind: symbol == "NVDA")
+    await world.rounds(100)
+    assert {symbol for symbol, _ in world.asked} == {"AMD", "TSM"}
+
+
+async def test_while_candidates_cannot_be_told_nothing_is_fetched() -> None:
+    world = World()
+
+    async def none(_now_ms: int) -> None:
+        return None
+
+    world.prefetcher._around = world.prefetcher._around._replace(candidates=none)
+    await world.rounds(100)
+    assert world.asked == []
