@@ -9,6 +9,7 @@ from daemon import upkeep
 from daemon.dataplane import plane as planes
 from daemon.dataplane.dayroll import DayRoll
 from daemon.dataplane.enrichment import Enrichment
+from daemon.dataplane.newstape import NewsTape
 from daemon.prefetch import exchange, memory
 from daemon.prefetch.candidates import candidates
 from daemon.prefetch.chances import Chances
@@ -45,6 +46,7 @@ class Knowledge(NamedTuple):
     Attributes:
         plane: exchange, cache and store.
         at_hand: what alerts take along.
+        news: on all symbols.
         enrichment: what follows them.
         roll: makes each day ready; None where no history is kept.
         foresight: fetches ahead; None where that is switched off.
@@ -52,6 +54,7 @@ class Knowledge(NamedTuple):
 
     plane: Plane
     at_hand: AtHand
+    news: NewsTape
     enrichment: Enrichment
     roll: DayRoll | None
     foresight: Foresight | None
@@ -72,7 +75,8 @@ async def of(app: App, at_hand: AtHand, jitter: random.Random, stack: AsyncExitS
     )
     engine = None if config.feed.lossless or config.engine.daily else app.engine
     roll = DayRoll(plane, sessions, lambda: now_ms(app), engine, app.live.between_turns, at_hand, clock)
-    return Knowledge(plane, at_hand, enrichment, roll if config.history.enabled else None, foresight)
+    news = NewsTape(plane.rest, plane.cache, at_hand, lambda: now_ms(app), clock)
+    return Knowledge(plane, at_hand, news, enrichment, roll if config.history.enabled else None, foresight)
 
 
 def _foresight(app: App, plane: Plane, at_hand: AtHand, stack: AsyncExitStack) -> Foresight:
@@ -120,6 +124,7 @@ def tasks(app: App, known: Knowledge) -> dict[str, Callable[[], Awaitable[None]]
     """What keeps it up."""
     found: dict[str, Callable[[], Awaitable[None]]] = {
         "look-ups": known.plane.lookups.run,
+        "news": known.news.run,
         "enrichment": known.enrichment.run,
         "rest watch": lambda: upkeep.watch_rest(known.plane.transport, app.events),
     }

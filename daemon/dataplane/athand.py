@@ -1,7 +1,7 @@
 """What is known of symbols beside their bars, in memory, so that an alert takes it along without asking anybody.
 
-Answers are shown to it as they pass (`daemon.dataplane.lookups`), and once a day what is known of all symbols. Nothing
-is served past its age.
+Answers are shown to it as they pass (`daemon.dataplane.lookups`), news as they are read, and once a day what is known
+of all symbols. Nothing is served past its age.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 
 from daemon.prefetch.exchange import Day
 from streams.polygon.rest.records import Article, Details
+from streams.redis.cached import LIFETIMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -78,6 +79,7 @@ class AtHand:
         self._most = most
         self._answers: OrderedDict[tuple[str, str], Known] = OrderedDict()
         self._today: _Today | None = None
+        self._news = _News({}, 0)
 
     def __len__(self) -> int:
         return len(self._answers)
@@ -101,11 +103,18 @@ class AtHand:
         rows = {symbol.decode(): row for row, symbol in enumerate(morning.statistics.symbols.tolist())}
         self._today = _Today(morning, rows, {split.symbol.decode(): split for split in morning.splits})
 
+    def publish(self, articles: Mapping[str, Sequence[Article]], as_of_ms: int) -> None:
+        """All news there is, by symbol, the newest first: whoever is not named here has none."""
+        told = {symbol: _articles(some) for symbol, some in articles.items()}
+        self._news = _News(told, as_of_ms)
+
     def has(self, symbol: str, kind: str, now_ms: int) -> bool:
         """Whether an alert would have it."""
         found = self._answers.get((kind, symbol))
         if found is not None and now_ms < found.fresh_ms:
             return True
+        if kind == "news":
+            return now_ms < self._news.fresh_ms
         return kind == "history" and bool(self._morning(symbol, now_ms))
 
     def about(self, symbol: str, now_ms: int) -> dict[str, dict[str, Any]]:
@@ -115,6 +124,9 @@ class AtHand:
             answer = self._answers.get((kind, symbol))
             if answer is not None and now_ms < answer.fresh_ms:
                 found[kind] = {"as_of_ms": answer.as_of_ms, "known": answer.known}
+        news = self._news  # one look: the event loop may exchange it
+        if now_ms < news.fresh_ms:
+            found["news"] = {"as_of_ms": news.as_of_ms, "known": news.articles.get(symbol, [])}
         return found | self._morning(symbol, now_ms)
 
     def _morning(self, symbol: str, now_ms: int) -> dict[str, dict[str, Any]]:
@@ -140,14 +152,28 @@ class _Today(NamedTuple):
     splits: Mapping[str, Split]
 
 
+class _News(NamedTuple):
+    articles: Mapping[str, list[dict[str, str]]]
+    as_of_ms: int
+
+    @property
+    def fresh_ms(self) -> int:
+        return self.as_of_ms + LIFETIMES["news"].fresh_ms
+
+
 def _details(content: bytes) -> dict[str, Any] | None:
     found = msgspec.json.decode(content, type=Details | None)
     return None if found is None else {name: value for name in _DETAILS if (value := getattr(found, name))}
 
 
 def _news(content: bytes) -> list[dict[str, str]]:
-    articles = msgspec.json.decode(content, type=list[Article])[:MOST_ARTICLES]
-    return [{"title": one.title, "published_utc": one.published_utc, "url": one.article_url} for one in articles]
+    return _articles(msgspec.json.decode(content, type=list[Article]))
+
+
+def _articles(some: Sequence[Article]) -> list[dict[str, str]]:
+    return [
+        {"title": one.title, "published_utc": one.published_utc, "url": one.article_url} for one in some[:MOST_ARTICLES]
+    ]
 
 
 def _related(content: bytes) -> list[str]:

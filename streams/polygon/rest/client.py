@@ -113,6 +113,10 @@ class Rest:
         self.rejected += rejected
         return found[:most]
 
+    async def news_since(self, published_ms: int, *, priority: Priority = Priority.NEEDED) -> tuple[Article, ...]:
+        """Articles on all symbols published from a moment on, the oldest first; a call for every thousand."""
+        return await self._records(requests.news_since(published_ms), records.Article, priority)
+
     async def related(self, symbol: str, *, priority: Priority = Priority.NEEDED) -> tuple[str, ...]:
         """Symbols of companies like a symbol's; none if the vendor does not know it."""
         try:

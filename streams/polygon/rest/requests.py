@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -75,6 +75,13 @@ def dividends(first_day: int, last_day: int) -> Ask:
 def news(symbol: str, most: int) -> Ask:
     """Newest articles on a symbol."""
     return _ask("news", "/v2/reference/news", ticker=symbol, limit=most, order="desc", sort="published_utc")
+
+
+def news_since(published_ms: int) -> Ask:
+    """Articles on all symbols published from a moment on, the oldest first; in pages."""
+    since = datetime.fromtimestamp(published_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    bounds = {"published_utc.gte": since}
+    return _ask("news", "/v2/reference/news", **bounds, limit=PAGE, order="asc", sort="published_utc")
 
 
 def related(symbol: str) -> Ask:
