@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from daemon.dataplane.shelf import Shelf
     from streams.companyfile import Company
+    from streams.history.protocol import Register
     from streams.polygon.rest.limiter import Priority
     from streams.polygon.rest.records import Listed
     from streams.types import Clock, Flags, Floats, Symbols
@@ -115,34 +116,41 @@ async def renew(shelf: Shelf, exchange: Lister, clock: Clock, today: int, priori
 
 
 async def register(shelf: Shelf, companies: Mapping[str, Company], now_ms: int) -> int:
-    """Take in companies of a file: names, exchanges, sectors, market values. Returns how many."""
+    """Take in companies of a file: names, exchanges, sectors, market values. Returns how many.
+
+    What the file does not say of a company stays as it was known.
+    """
     named = {symbol: one for symbol, one in companies.items() if _SYMBOL.fullmatch(symbol)}
-    tickers = [
-        {
-            "symbol": symbol,
-            "name": one.name,
-            "exchange": one.exchange,
-            "type": one.type,
-            "active": True,
-            "as_of_ms": now_ms,
-        }
+    listed = {
+        symbol: {"name": one.name, "exchange": one.exchange, "type": one.type, "active": True}
         for symbol, one in named.items()
-    ]
-    details = [
-        {
-            "symbol": symbol,
+    }
+    described = {
+        symbol: {
             "name": one.name,
             "market_cap": one.market_cap or None,
             "sector": one.sector,
             "industry": one.industry,
             "data": "",
-            "as_of_ms": now_ms,
         }
         for symbol, one in named.items()
-    ]
-    await shelf.ask(lambda history: history.put("tickers", pa.Table.from_pylist(tickers, TICKERS.schema)))
-    await shelf.ask(lambda history: history.put("details", pa.Table.from_pylist(details, DETAILS.schema)))
+    }
+    await _add(shelf, "tickers", TICKERS.schema, listed, now_ms)
+    await _add(shelf, "details", DETAILS.schema, described, now_ms)
     return len(named)
+
+
+async def _add(
+    shelf: Shelf, table: Register, schema: pa.Schema, said: Mapping[str, Mapping[str, object]], now_ms: int
+) -> None:
+    """Put what is said of each symbol; what is empty in it stays as it was known."""
+    known = {row["symbol"]: row for row in (await shelf.ask(lambda history: history.get(table))).to_pylist()}
+    rows = [
+        {name: value or known.get(symbol, {}).get(name) or value for name, value in fields.items()}
+        | {"symbol": symbol, "as_of_ms": now_ms}
+        for symbol, fields in said.items()
+    ]
+    await shelf.ask(lambda history: history.put(table, pa.Table.from_pylist(rows, schema)))
 
 
 def _row(one: Listed, now_ms: int) -> dict[str, object]:

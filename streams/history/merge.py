@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
+from streams.dailyfile import FIELDS
+from streams.history.completing import folded
 from streams.history.schema import coded, times
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from streams.history.schema import Keyed
-    from streams.types import Longs
+    from streams.types import Flags, Longs
 
 
 def merged(table: pa.Table, kind: Keyed) -> pa.Table:
-    """The rows in the order of `kind`; of rows with the same symbol and time the last one stays.
+    """The rows in the order of `kind`; of rows with one key the last one stays, completed by earlier ones.
 
     Cost: O(n) for rows that are in order already, and nothing is copied; else O(n log k) for k runs in order.
     """
@@ -29,7 +30,18 @@ def merged(table: pa.Table, kind: Keyed) -> pa.Table:
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
     last = np.append(ordered[1:] != ordered[:-1], [True])
-    return table.take(order[last])
+    kept = table.take(order[last])
+    return _completed(kept, table, order, last) if kind.completed and not last.all() else kept
+
+
+def _completed(kept: pa.Table, table: pa.Table, order: Longs, last: Flags) -> pa.Table:
+    """`kept`, the last of each key, with what they leave open from those before them."""
+    values = np.array([table[name].to_numpy()[order] for name in FIELDS])
+    values = folded(values, np.roll(last, 1))[:, last]
+    for name, column in zip(FIELDS, values, strict=True):
+        place = kept.schema.get_field_index(name)
+        kept = kept.set_column(place, kept.schema.field(place), pa.array(column))
+    return kept
 
 
 def _keys(table: pa.Table, kind: Keyed) -> Longs:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import pyarrow as pa
 
+from streams.history.completing import in_sql
 from streams.history.connection import DEADLINE_S, Connection
 from streams.history.errors import HistoryKnownError
 from streams.history.kept import Kept, KeptSpans, bars_of
@@ -173,7 +174,8 @@ class PostgresHistory:
 
     def _store(self, kind: Keyed, rows: pa.Table) -> int:
         key = (kind.time, "symbol") if kind.by_time else ("symbol", kind.time)
-        statement = insert(kind.name, kind.schema.names, key, f"SELECT * FROM new_{kind.name}", replaces=True)
+        source, computed = f"SELECT * FROM new_{kind.name}", in_sql(kind.name, "excluded") if kind.completed else {}
+        statement = insert(kind.name, kind.schema.names, key, source, replaces=True, computed=computed)
         fresh = merged(rows, kind)
         try:  # half the time, where it works
             self._connection.run(lambda cursor: cursor.adbc_ingest(kind.name, fresh, mode="append"))

@@ -67,7 +67,10 @@ class History(Protocol):
         """`schema.MINUTES` with from_ms <= start_ms < to_ms in order (start_ms, symbol); None: all symbols."""
 
     def write_daily(self, days: DailyBars, source: str, as_of_ms: int) -> int:
-        """Store daily bars; one with a known (symbol, day) replaces it. Returns the rows stored."""
+        """Store daily bars; one with a known (symbol, day) replaces it. Returns the rows stored.
+
+        What the new bar leaves open (NaN) stays as it was known where the closes agree: `streams.history.completing`.
+        """
 
     def daily(self, symbols: Sequence[str] | Symbols | None, first_day: int, last_day: int) -> DailyBars:
         """Daily bars with first_day <= day <= last_day; None: all symbols."""

@@ -49,16 +49,18 @@ class Keyed(NamedTuple):
         schema: its columns.
         time: the column of time.
         by_time: rows are in order of (time, symbol); else of (symbol, time).
+        completed: what a row leaves open is taken from the row that it replaces, see `streams.history.completing`.
     """
 
     name: str
     schema: pa.Schema
     time: str
     by_time: bool
+    completed: bool = False
 
 
 MINUTE_BARS: Final = Keyed("minutes", MINUTES, "start_ms", by_time=True)
-DAILY_BARS: Final = Keyed("daily", DAILY, "day", by_time=False)
+DAILY_BARS: Final = Keyed("daily", DAILY, "day", by_time=False, completed=True)
 
 
 def texts(symbols: Symbols) -> pa.DictionaryArray:

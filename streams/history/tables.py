@@ -9,13 +9,27 @@ import pyarrow as pa
 from streams.history.schema import TEXT, Keyed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+NOTHING_COMPUTED: Final[Mapping[str, str]] = {}
 
 
-def insert(name: str, columns: Sequence[str], key: Sequence[str], source: str, *, replaces: bool) -> str:
-    """SQL that inserts from ``VALUES (...)`` or ``SELECT ...``; a row with a known key replaces or is left out."""
+def insert(
+    name: str,
+    columns: Sequence[str],
+    key: Sequence[str],
+    source: str,
+    *,
+    replaces: bool,
+    computed: Mapping[str, str] = NOTHING_COMPUTED,
+) -> str:
+    """SQL that inserts from ``VALUES (...)`` or ``SELECT ...``; a row with a known key replaces or is left out.
+
+    `computed` says of some columns what replaces the known value, where that is not simply the new one.
+    """
     others = [column for column in columns if column not in key]
-    known = f"UPDATE SET {', '.join(f'{column} = excluded.{column}' for column in others)}"
+    wins = {one: f"excluded.{one}" for one in others} | {**computed}
+    known = f"UPDATE SET {', '.join(f'{one} = {wins[one]}' for one in others)}"
     return (
         f"INSERT INTO {name} ({', '.join(columns)}) {source}"
         f" ON CONFLICT ({', '.join(key)}) DO {known if replaces else 'NOTHING'}"
