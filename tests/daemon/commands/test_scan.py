@@ -14,6 +14,7 @@ import pytest
 from daemon.commands.errors import SymbolsFileError
 from daemon.commands.scan import symbols_of
 from streams.simulator.market import SyntheticMarket
+from tests.daemon.commands.test_history import newer
 from tests.daemon.scan.test_scanner import days_of, exchange, sessions
 
 if TYPE_CHECKING:
@@ -115,3 +116,11 @@ def test_symbols_are_separated_as_people_do(tmp_path: Path) -> None:
     path = tmp_path / "names.txt"
     path.write_text("MSFT, AAPL\tBRK.B # three\n\nAAPL\n")
     assert symbols_of(path).tolist() == [b"AAPL", b"BRK.B", b"MSFT"]
+
+
+async def test_a_newer_history_ends_a_scan_with_78(tmp_path: Path, sessions: SessionTable) -> None:
+    newer(tmp_path)
+    async with exchange(days_of(sessions)) as simulator:
+        ended = await technic(simulator.port, tmp_path, "scan")
+    assert ended.code == 78, ended.err
+    assert "written by a newer technic (schema 99" in ended.err
