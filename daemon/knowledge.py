@@ -15,6 +15,7 @@ from daemon.prefetch.candidates import candidates
 from daemon.prefetch.chances import Chances
 from daemon.prefetch.demand import Demand
 from daemon.prefetch.ledger import Ledger
+from daemon.prefetch.outlook import Outlook
 from daemon.prefetch.plan import Budget
 from daemon.prefetch.prefetcher import Prefetcher, Surroundings
 from streams.polygon.rest.limiter import Priority
@@ -93,10 +94,7 @@ def _foresight(app: App, plane: Plane, at_hand: AtHand, stack: AsyncExitStack) -
         plane.lookups,
         exchange.fetches(plane.rest, lambda: _today(app)),
         around,
-        demand=demand,
-        chances=Chances(link),
-        budget=Budget(app.config.prefetch.calls_per_hour),
-        ledger=Ledger(),
+        outlook=Outlook(demand, Chances(link), Budget(app.config.prefetch.calls_per_hour), Ledger()),
         clock=app.clock,
     )
     return Foresight(prefetcher, demand, link)

@@ -27,26 +27,23 @@ if TYPE_CHECKING:
 FEATURES: Final = tuple(f"prefetch {name}" for name in COLUMNS)
 """What the columns are called before the learner."""
 
-MOST_PENDING: Final = 64
-"""Rounds of questions not yet answered: half an hour of minutes, and as much again; the oldest gives way."""
+MOST_PENDING: Final = 16
+"""Rounds of questions not yet answered; the oldest gives way."""
 
 MOST_NEEDS: Final = 8_192
 """Needs within the horizon that are remembered; the oldest gives way."""
-
-STEPS: Final = 4
-"""A lesson is one step of the learner; a round of answers is taught in so many, for needs are few and a day has 390
-minutes. A link lets 30 wait."""
 
 SEEN: Final = 1_000.0
 """Candidates that the prior's moments count for."""
 
 _PRIOR: Final = {
     "score": (0.3, 0.2, 0.5),
-    "distance": (0.8, 0.2, -0.5),
-    "looks": (0.05, 0.25, 0.6),
-    "move": (0.5, 0.3, 0.2),
-    "relative_volume": (0.0, 1.0, 0.1),
-    "sector": (0.2, 0.3, 0.1),
+    "distance": (0.5, 0.3, -0.1),
+    "looks": (0.05, 0.25, 0.2),
+    "habit": (0.3, 0.4, 0.4),
+    "move": (0.5, 0.3, 0.0),
+    "relative_volume": (0.0, 1.0, 0.0),
+    "sector": (0.2, 0.3, 0.05),
 }
 _PRIOR_INTERCEPT: Final = -3.0
 
@@ -110,11 +107,11 @@ class Chances:
         return len(self._asked)
 
     def of(self, columns: Floats) -> Floats:
-        """Chance of each candidate, ``float64[n]`` in [0, 1], of ``float64[n, 6]`` as `Demand.columns` gives them."""
+        """Chance of each candidate, ``float64[n]`` in [0, 1], of ``float64[n, 7]`` as `Demand.columns` gives them."""
         return self._view.score(columns)
 
     def ask(self, symbols: Symbols, columns: Floats, now_ms: int) -> None:
-        """Will these be needed? Once a minute of market time, in order of time."""
+        """Will these be needed? In order of time."""
         if len(self._asked) == MOST_PENDING:
             self.unanswered += 1
         self._asked.append(_Asked(now_ms, symbols.copy(), columns.copy()))
@@ -140,7 +137,5 @@ class Chances:
         answer = np.isin(asked.symbol, needed)
         rows, score, minute_ms = np.arange(len(answer)), self.of(asked.columns), end_ms // MINUTE_MS * MINUTE_MS
         features = asked.columns.astype(np.float32)
-        for part in np.array_split(rows, min(STEPS, len(rows)) or 1):
-            taught = (part, features[part], score[part], answer[part])
-            self._teacher.teach(Lesson(minute_ms, asked.at_ms, 0, float(answer.mean()), *taught))
+        self._teacher.teach(Lesson(minute_ms, asked.at_ms, 0, float(answer.mean()), rows, features, score, answer))
         return len(answer)

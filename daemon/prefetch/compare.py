@@ -12,6 +12,7 @@ import numpy as np
 
 from daemon.prefetch.demand import Demand
 from daemon.prefetch.ledger import Ledger
+from daemon.prefetch.outlook import Outlook
 from daemon.prefetch.plan import KINDS, Budget, Pick, picks
 
 if TYPE_CHECKING:
@@ -119,25 +120,21 @@ class Ours:
     """
 
     def __init__(self, calls_per_hour: float, chances: Chances, sectors: int, kinds: Sequence[Kind] = KINDS) -> None:
-        self.budget, self.chances, self.demand = Budget(calls_per_hour), chances, Demand(sectors)
+        self._budget, self._chances, self._demand = Budget(calls_per_hour), chances, Demand(sectors)
         self._kinds = kinds
+        self._outlook: Outlook | None = None
 
     def plan(self, minute: Minute, there: Flags, ledger: Ledger) -> list[Pick]:
         """As `daemon.prefetch.prefetcher.Prefetcher.round` does."""
-        now_ms, some = minute.at_ms, minute.candidates
-        for symbol in minute.alerted.tolist():
-            self.chances.needed(symbol, now_ms)
-        self.demand.look(minute.alerted, now_ms)
-        self.demand.alert(minute.sectors, now_ms)
-        self.budget.refill(now_ms)
-        columns = self.demand.columns(some, now_ms)
-        self.chances.learn(now_ms)
-        self.chances.ask(some.symbol, columns, now_ms)
-        hour = ledger.last_hour(now_ms)
-        self.budget.tune(hour.hits, hour.calls)
+        if self._outlook is None or self._outlook.ledger is not ledger:
+            self._outlook = Outlook(self._demand, self._chances, self._budget, ledger)
+        outlook, now_ms = self._outlook, minute.at_ms
+        outlook.looked([symbol.decode() for symbol in minute.alerted.tolist()], now_ms)
+        outlook.demand.alert(minute.sectors, now_ms)
+        self._budget.refill(now_ms)
         saved_ms = np.full(len(self._kinds), LATENCY_MS - CACHE_MS)
-        plan = picks(self.chances.of(columns), saved_ms, there, self.budget.allowed, self._kinds)
-        self.budget.spend(sum(self._kinds[pick.kind].calls for pick in plan))
+        plan = picks(outlook.at(minute.candidates, now_ms), saved_ms, there, self._budget.allowed, self._kinds)
+        self._budget.spend(sum(self._kinds[pick.kind].calls for pick in plan))
         return plan
 
 

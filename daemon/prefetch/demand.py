@@ -21,13 +21,16 @@ MINUTE_MS: Final = 60_000
 HALF_LIFE_MS: Final = 10 * MINUTE_MS
 """After so much market time a look counts half."""
 
+HABIT_MS: Final = 3 * 24 * 60 * MINUTE_MS
+"""After so much market time a look counts half for what is looked at again and again."""
+
 QUIET_MS: Final = 10 * MINUTE_MS
 """So long after an alert its sector is half as loud."""
 
 FAR: Final = 1.0
 """Distance of a rule that may never fire, and of one about which nothing is known."""
 
-COLUMNS: Final = ("score", "distance", "looks", "move", "relative_volume", "sector")
+COLUMNS: Final = ("score", "distance", "looks", "habit", "move", "relative_volume", "sector")
 """What `Demand.columns` gives, in its order."""
 
 _NEVER = -(2**62)
@@ -64,7 +67,7 @@ class Demand:
     def __init__(self, sectors: int = 1, most_symbols: int = 16_384) -> None:
         self._table = SymbolTable(max_symbols=most_symbols)
         self._most = most_symbols
-        self._looks = np.zeros(0)
+        self._looks, self._habit = np.zeros(0), np.zeros(0)
         self._looked_ms = np.zeros(0, np.int64)
         self._alerted_ms = np.full(sectors, _NEVER, np.int64)
 
@@ -74,9 +77,10 @@ class Demand:
         rows = rows[rows >= 0]
         self._reserve()
         touched = np.unique(rows)
-        self._looks[touched] = self._faded(touched, now_ms)
+        for counts, half_life_ms in ((self._looks, HALF_LIFE_MS), (self._habit, HABIT_MS)):
+            counts[touched] = self._faded(counts, touched, now_ms, half_life_ms)
+            np.add.at(counts, rows, 1.0)
         self._looked_ms[touched] = np.maximum(self._looked_ms[touched], now_ms)
-        np.add.at(self._looks, rows, 1.0)
 
     def alert(self, sectors: Longs, now_ms: int) -> None:
         """Alerts in these sectors, ``int64[n]``; those that are not known say nothing."""
@@ -85,25 +89,27 @@ class Demand:
 
     def looks(self, symbols: Symbols, now_ms: int) -> Floats:
         """Looks at each symbol as they count now, ``float64[n]``."""
-        rows = self._table.rows(symbols, create=False)
-        known = rows >= 0
-        counts = np.zeros(len(rows))
-        counts[known] = self._faded(rows[known], now_ms)
-        return counts
+        return self._counted(self._looks, symbols, now_ms, HALF_LIFE_MS)
+
+    def habit(self, symbols: Symbols, now_ms: int) -> Floats:
+        """The same over days: who was looked at often will be again, ``float64[n]``."""
+        return self._counted(self._habit, symbols, now_ms, HABIT_MS)
 
     def columns(self, candidates: Candidates, now_ms: int) -> Floats:
-        """One row a candidate, ``float64[n, 6]`` in the order of `COLUMNS`, C order.
+        """One row a candidate, ``float64[n, 7]`` in the order of `COLUMNS`, C order.
 
-        Score and relative volume (logarithm, bounded) are NaN where they are not known. Distance is in [0, 1], far
-        where it is not known; looks are ``log1p``; move is the rank of its size in [0, 1], 0 where it is not known;
-        sector is 1 right after an alert in it, 0 if there was none. Cost: O(n log n).
+        Score and relative volume (logarithm, bounded) are NaN where they are not known. Distance is a rank in [0, 1],
+        far where it is not known: what matters is who is nearer than the others now. Looks and habit are ``log1p``.
+        Move is the rank of its size in [0, 1], 0 where it is not known. Sector is 1 right after an alert in it, 0 if
+        there was none. Cost: O(n log n).
         """
         volume = np.log(np.clip(candidates.relative_volume, 0.02, 50.0))
-        distance = np.where(np.isnan(candidates.distance), FAR, np.clip(candidates.distance, 0.0, FAR))
+        distance = np.nan_to_num(pct_rank(candidates.distance), nan=FAR)
         looks = np.log1p(self.looks(candidates.symbol, now_ms))
+        habit = np.log1p(self.habit(candidates.symbol, now_ms))
         move = np.nan_to_num(pct_rank(np.abs(candidates.move)))
         sector = self._loudness(candidates.sector, now_ms)
-        return np.stack([candidates.score, distance, looks, move, volume, sector], axis=1)
+        return np.stack([candidates.score, distance, looks, habit, move, volume, sector], axis=1)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Looks and the alerts of sectors."""
@@ -111,6 +117,7 @@ class Demand:
         return {
             "symbols": self._table.symbols[:size].copy(),
             "looks": self._looks.copy(),
+            "habit": self._habit.copy(),
             "looked_ms": self._looked_ms.copy(),
             "alerted_ms": self._alerted_ms.copy(),
         }
@@ -121,17 +128,25 @@ class Demand:
         Raises:
             ValueError: the arrays do not fit together, or belong to another number of sectors; nothing was changed.
         """
-        symbols, looks, looked_ms, alerted_ms = _checked(arrays, len(self._alerted_ms))
+        symbols, looks, habit, looked_ms, alerted_ms = _checked(arrays, len(self._alerted_ms))
         table = SymbolTable(max_symbols=max(self._most, len(symbols)))
         if not np.array_equal(table.rows(symbols), np.arange(len(symbols))):
             raise ValueError("prefetch state names a symbol twice, or none")
         self._table = table
-        self._looks, self._looked_ms, self._alerted_ms = looks.copy(), looked_ms.copy(), alerted_ms.copy()
+        self._looks, self._habit = looks.copy(), habit.copy()
+        self._looked_ms, self._alerted_ms = looked_ms.copy(), alerted_ms.copy()
 
-    def _faded(self, rows: Longs, now_ms: int) -> Floats:
-        """Looks of rows; time that runs backwards makes nothing larger."""
+    def _counted(self, counts: Floats, symbols: Symbols, now_ms: int, half_life_ms: int) -> Floats:
+        rows = self._table.rows(symbols, create=False)
+        known = rows >= 0
+        found = np.zeros(len(rows))
+        found[known] = self._faded(counts, rows[known], now_ms, half_life_ms)
+        return found
+
+    def _faded(self, counts: Floats, rows: Longs, now_ms: int, half_life_ms: int) -> Floats:
+        """Counts of rows; time that runs backwards makes nothing larger."""
         age_ms = np.maximum(now_ms - self._looked_ms[rows], 0)
-        return np.asarray(self._looks[rows] * np.exp2(-age_ms / HALF_LIFE_MS))
+        return np.asarray(counts[rows] * np.exp2(-age_ms / half_life_ms))
 
     def _loudness(self, sectors: Longs, now_ms: int) -> Floats:
         alerted_ms = np.append(self._alerted_ms, _NEVER)  # the last is that of symbols without a sector
@@ -142,17 +157,18 @@ class Demand:
     def _reserve(self) -> None:
         more = len(self._table) - len(self._looks)
         self._looks = np.append(self._looks, np.zeros(more))
+        self._habit = np.append(self._habit, np.zeros(more))
         self._looked_ms = np.append(self._looked_ms, np.zeros(more, np.int64))
 
 
-def _checked(arrays: Mapping[str, NDArray[Any]], sectors: int) -> tuple[Symbols, Floats, Longs, Longs]:
+def _checked(arrays: Mapping[str, NDArray[Any]], sectors: int) -> tuple[Symbols, Floats, Floats, Longs, Longs]:
     try:
-        symbols, looks, looked_ms, alerted_ms = (
-            arrays[name] for name in ("symbols", "looks", "looked_ms", "alerted_ms")
+        symbols, looks, habit, looked_ms, alerted_ms = (
+            arrays[name] for name in ("symbols", "looks", "habit", "looked_ms", "alerted_ms")
         )
     except KeyError as error:
         raise ValueError(f"prefetch state lacks {error}") from None
-    fits = len(symbols) == len(looks) == len(looked_ms) and alerted_ms.shape == (sectors,)
-    if not fits or not (np.isfinite(looks) & (looks >= 0)).all():
+    fits = len(symbols) == len(looks) == len(habit) == len(looked_ms) and alerted_ms.shape == (sectors,)
+    if not fits or not all((np.isfinite(counts) & (counts >= 0)).all() for counts in (looks, habit)):
         raise ValueError("prefetch state does not fit together")
-    return symbols, looks, looked_ms, alerted_ms
+    return symbols, looks, habit, looked_ms, alerted_ms

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -19,6 +20,10 @@ HORIZON_MS: Final = 30 * MINUTE_MS
 
 LOOK_AHEAD_MS: Final = HOUR_MS
 """No use of an entry is counted on after this, however long it lives: what can be fetched later may wait."""
+
+
+TRUST: Final = 2.0
+"""A new budget counts as one that has paid so many times what it has to."""
 
 
 class Kind(NamedTuple):
@@ -99,24 +104,34 @@ def picks(
 
 
 class Budget:
-    """Calls an hour of market time, as a bucket that fills evenly.
+    """Calls an hour of market time, as a bucket that fills evenly, and less of them while they do not pay.
+
+    Whether they pay is judged by the last few thousand of them: hits come when the market is open, and calls long
+    before. A new one is trusted for that many.
 
     Args:
         calls_per_hour: when all of it is spent.
-        pays: hits a call below which the budget turns itself down, and at which it goes up again.
+        pays: hits a call at which all of it is in force; with fewer it is that much less.
         floor: share that is left however little it pays: it tells whether it would pay again.
         burst: share of an hour that may be spent at once.
+        memory_calls: how many calls it is judged by; older ones count less and less.
 
     Attributes:
         share: of the budget in force, from `floor` to 1.
     """
 
     def __init__(
-        self, calls_per_hour: float = 300.0, pays: float = 0.005, floor: float = 0.3, burst: float = 1 / 12
+        self,
+        calls_per_hour: float = 300.0,
+        pays: float = 0.005,
+        floor: float = 0.1,
+        burst: float = 1 / 12,
+        memory_calls: float = 5_000.0,
     ) -> None:
         self.share = 1.0
         self._per_ms = calls_per_hour / HOUR_MS
-        self._pays, self._floor = pays, floor
+        self._pays, self._floor, self._memory = pays, floor, memory_calls
+        self._judged, self._hits = memory_calls, memory_calls * pays * TRUST
         self._most = max(1.0, calls_per_hour * burst)
         self._calls = 0.0
         self._now_ms: int | None = None
@@ -143,11 +158,7 @@ class Budget:
         self._calls -= calls
 
     def tune(self, hits: float, calls: float) -> None:
-        """Once a minute of market time: hits and calls of the last hour.
-
-        It halves in about half an hour without use, and doubles every minute of use; an hour without a call
-        proves nothing.
-        """
-        if calls > 0:
-            self.share *= 2.0 if hits >= self._pays * calls else 0.977
-            self.share = min(1.0, max(self._floor, self.share))
+        """So many hits came, and so many calls were made, since the last time."""
+        kept = math.exp(-calls / self._memory)
+        self._hits, self._judged = self._hits * kept + hits, self._judged * kept + calls
+        self.share = min(1.0, max(self._floor, self._hits / (self._judged * self._pays)))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 import numpy as np
 import structlog
 
-from daemon.prefetch.plan import KINDS, MINUTE_MS, picks
+from daemon.prefetch.plan import KINDS, picks
 from streams.polygon.rest.errors import KeyRefused, NotEntitled
 from streams.polygon.rest.limiter import Priority
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from daemon.dataplane.enrichment import Need
-    from daemon.prefetch.chances import Chances
-    from daemon.prefetch.demand import Candidates, Demand
-    from daemon.prefetch.ledger import Figures, Ledger
-    from daemon.prefetch.plan import Budget, Kind, Pick
+    from daemon.prefetch.demand import Candidates
+    from daemon.prefetch.ledger import Figures
+    from daemon.prefetch.outlook import Outlook
+    from daemon.prefetch.plan import Kind, Pick
     from streams.redis.cached import Entry
     from streams.types import Clock, Flags, Floats
 
@@ -77,10 +77,7 @@ class Prefetcher:
         lookups: the way to the cache and the exchange.
         fetches: asks the exchange about a symbol with `Priority.PREFETCH`, by kind; its answer as it is to be kept.
         around: see `Surroundings`.
-        demand: what makes a need likely.
-        chances: how likely.
-        budget: what may be spent.
-        ledger: what it brought.
+        outlook: how likely each need is, and what may be spent on it.
         clock: measures latencies; that of a fetch holds its wait for the plan's rate.
         kinds: what there is to know; those without a fetch are left alone.
 
@@ -95,23 +92,19 @@ class Prefetcher:
         fetches: Mapping[str, Callable[[str], Awaitable[bytes]]],
         around: Surroundings,
         *,
-        demand: Demand,
-        chances: Chances,
-        budget: Budget,
-        ledger: Ledger,
+        outlook: Outlook,
         clock: Clock,
         kinds: Sequence[Kind] = KINDS,
     ) -> None:
         self.failures: Counter[str] = Counter()
         self.yielded = 0
         self._lookups, self._fetches, self._around = lookups, fetches, around
-        self._demand, self._chances, self._budget, self._ledger = demand, chances, budget, ledger
+        self._outlook, self._budget, self._ledger = outlook, outlook.budget, outlook.ledger
         self._clock = clock
         self._kinds = [kind for kind in kinds if kind.name in fetches]
         self._refused: set[str] = set()
         self._latency_ms = {kind.name: kind.latency_ms for kind in self._kinds}
         self._cache_ms = 0.0
-        self._minute = -1
         self._newest: Candidates | None = None
 
     async def needed(self, symbol: str, kind: str, *, look: bool = True) -> Entry | None:
@@ -144,17 +137,13 @@ class Prefetcher:
         self.looked([needs[0].symbol])
         if self._newest is not None:
             at = self._newest.symbol == needs[0].symbol.encode()
-            self._demand.alert(self._newest.sector[at], now_ms)
+            self._outlook.demand.alert(self._newest.sector[at], now_ms)
 
     def looked(self, symbols: Sequence[str]) -> None:
         """Somebody looks at these, or they are shown to somebody."""
         now_ms = self._around.market_ms()
-        if now_ms is None:
-            return
-        named = np.array([symbol.encode() for symbol in symbols], "S16")
-        self._demand.look(named, now_ms)
-        for symbol in named.tolist():
-            self._chances.needed(symbol, now_ms)
+        if now_ms is not None:
+            self._outlook.looked(symbols, now_ms)
 
     async def run(self) -> None:
         """Look around every few seconds, until cancelled."""
@@ -174,34 +163,21 @@ class Prefetcher:
         if self._urgent():
             self.yielded += 1
             return 0
-        if now_ms // MINUTE_MS <= self._minute and not self._budget.allowed:
+        if not self._outlook.is_new_minute(now_ms) and not self._budget.allowed:
             return 0
         some = await self._around.candidates(now_ms)
         if some is None:
             return 0
         self._newest = some
-        columns = self._demand.columns(some, now_ms)
-        self._once_a_minute(some, columns, now_ms)
-        return await self._spend(some, columns) if len(columns) else 0
+        chance = self._outlook.at(some, now_ms)
+        return await self._spend(some, chance) if len(chance) else 0
 
-    async def _spend(self, some: Candidates, columns: Floats) -> int:
-        chance = self._chances.of(columns)
+    async def _spend(self, some: Candidates, chance: Floats) -> int:
         likeliest = np.argsort(-chance, kind="stable")[:MOST_CANDIDATES]
         symbols = [symbol.decode() for symbol in some.symbol[likeliest].tolist()]
         there = await self._there(symbols)
         plan = picks(chance[likeliest], self._saved_ms(), there, self._budget.allowed, self._kinds)
         return await self._carry_out(plan, symbols)
-
-    def _once_a_minute(self, some: Candidates, columns: Floats, now_ms: int) -> None:
-        """Questions, answers, and whether it pays."""
-        if now_ms // MINUTE_MS <= self._minute:
-            return
-        self._minute = now_ms // MINUTE_MS
-        self._chances.learn(now_ms)
-        self._chances.ask(some.symbol, columns, now_ms)
-        self._ledger.labels(now_ms)
-        hour = self._ledger.last_hour(now_ms)
-        self._budget.tune(hour.hits, hour.calls)
 
     def _urgent(self) -> bool:
         waiting = self._around.waiting()

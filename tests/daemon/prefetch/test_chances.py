@@ -47,7 +47,7 @@ def test_it_learns_from_what_was_needed_what_makes_a_need_likely() -> None:
     random, teacher = np.random.default_rng(3), ModelTeacher(FEATURES, prior())
     chances = Chances(teacher)
     place = COLUMNS.index("sector")
-    for minute in range(0, 400 * 40, 40):  # rounds apart, so that needs answer one round each
+    for minute in range(0, 1_600 * 40, 40):  # rounds apart, so that needs answer one round each
         now_ms = T0 + minute * MINUTE_MS
         seen = market(random)
         chances.learn(now_ms)
@@ -58,7 +58,7 @@ def test_it_learns_from_what_was_needed_what_makes_a_need_likely() -> None:
     chance = chances.of(test)
     needed = test[:, place] > 0.8
     assert chance[needed].min() > chance[~needed & (test[:, place] < 0.5)].max()
-    assert chances.answered == 399 * len(SYMBOLS)
+    assert chances.answered == 1_599 * len(SYMBOLS)
 
 
 @pytest.mark.parametrize(("after_ms", "used"), [(0, False), (1, True), (HORIZON_MS, True), (HORIZON_MS + 1, False)])
@@ -69,7 +69,7 @@ def test_a_need_after_the_question_and_within_half_an_hour_answers_it(after_ms: 
     chances.needed(b"S1", T0 + after_ms)
     assert chances.learn(T0 + HORIZON_MS) == 0
     assert chances.learn(T0 + HORIZON_MS + 1) == 2
-    assert [lesson.answer.tolist() for lesson in teacher.lessons] == [[False], [used]]
+    assert [lesson.answer.tolist() for lesson in teacher.lessons] == [[False, used]]
 
 
 def test_questions_and_needs_are_bounded_and_what_gives_way_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.prefetch.demand import COLUMNS, HALF_LIFE_MS, MINUTE_MS, QUIET_MS, Candidates, Demand
+from daemon.prefetch.demand import COLUMNS, HABIT_MS, HALF_LIFE_MS, MINUTE_MS, QUIET_MS, Candidates, Demand
 
 T0 = 1_736_000_000_000
 ANY = st.floats(allow_nan=True, allow_infinity=True)
@@ -57,7 +57,7 @@ def test_whatever_the_market_shows_the_columns_stay_bounded(rows: list[tuple[flo
 
 def test_what_is_not_known_is_far_and_does_not_move() -> None:
     found = Demand().columns(candidates("A", "B", distance=[np.nan, 0.25], move=[np.nan, 0.1]), T0)
-    assert column(found, "distance") == [1.0, 0.25]
+    assert column(found, "distance") == [1.0, 0.5]
     assert column(found, "move")[0] == 0.0
 
 
@@ -110,3 +110,17 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(spoil: str) ->
     with pytest.raises(ValueError, match="prefetch state"):
         demand.load_arrays(arrays)
     assert demand.looks(names("A", "B"), T0).tolist() == [1.0, 1.0]
+
+
+def test_distance_is_told_by_who_is_nearer_than_the_others() -> None:
+    found = Demand().columns(candidates("A", "B", "C", distance=[0.9, 0.001, 0.5]), T0)
+    a, b, c = column(found, "distance")
+    assert 0.0 <= b < c < a <= 1.0
+
+
+def test_a_habit_lasts_for_days_where_a_look_lasts_for_minutes() -> None:
+    demand = Demand()
+    demand.look(np.array([b"A"], "S16"), T0)
+    later = T0 + HABIT_MS
+    assert demand.habit(np.array([b"A", b"B"], "S16"), later).tolist() == [0.5, 0.0]
+    assert demand.looks(np.array([b"A"], "S16"), later)[0] < 1e-9

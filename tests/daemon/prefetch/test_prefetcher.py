@@ -11,6 +11,7 @@ from daemon.dataplane.lookups import Lookups
 from daemon.prefetch.chances import Chances
 from daemon.prefetch.demand import Candidates, Demand
 from daemon.prefetch.ledger import Ledger
+from daemon.prefetch.outlook import Outlook
 from daemon.prefetch.plan import MINUTE_MS, Budget, Kind
 from daemon.prefetch.prefetcher import Prefetcher, Surroundings
 from streams.polygon.rest.errors import KeyRefused, NotEntitled, RestUnavailable
@@ -60,7 +61,7 @@ class World:
         self.waiting: dict[Priority, int] = {}
         self.error: Exception | None = None
         self.open = True
-        self.ledger, self.budget = Ledger(), Budget(calls_per_hour, burst=1.0)
+        self.ledger, self.budget = Ledger(), Budget(calls_per_hour, burst=1.0, memory_calls=5.0)
         around = Surroundings(
             lambda: self.clock.wall_ms() if self.open else None, self.candidates, lambda: self.waiting
         )
@@ -68,10 +69,7 @@ class World:
             Lookups(Shelf(), self.clock),
             {kind.name: self.fetch(kind.name) for kind in KINDS},
             around,
-            demand=Demand(),
-            chances=Chances(Silent()),
-            budget=self.budget,
-            ledger=self.ledger,
+            outlook=Outlook(Demand(), Chances(Silent()), self.budget, self.ledger),
             clock=self.clock,
             kinds=KINDS,
         )
@@ -223,7 +221,7 @@ async def test_what_an_alert_had_at_once_is_a_hit_and_its_symbol_and_sector_are_
     world.prefetcher.alerted([Need("NVDA", "details", ready=True), Need("NVDA", "news", ready=False)])
     figures = world.ledger.since_start()
     assert (figures.needs, figures.ready, figures.hits) == (2, 1, 1)
-    assert world.prefetcher._demand.looks(np.array([b"NVDA"], "S16"), now_ms).tolist() == [1.0]
+    assert world.prefetcher._outlook.demand.looks(np.array([b"NVDA"], "S16"), now_ms).tolist() == [1.0]
 
 
 async def test_what_is_at_hand_is_not_asked_for_again() -> None:
