@@ -85,7 +85,7 @@ class Scanner:
         self.spent.clear()
         alerts = self.engine.step(batch)
         stepped = perf_counter_ns()
-        self._outbox.append([Entry(alert.id, alert.at(arrival_ms).fields()) for alert in alerts], arrival_ms)
+        self._outbox.append([Entry(alert.id, alert.at(arrival_ms, {}).fields()) for alert in alerts], arrival_ms)
         stored = perf_counter_ns()
         self.alerts.append(len(alerts))
         score, rules_ = self.spent["score"], self.spent["rules"]

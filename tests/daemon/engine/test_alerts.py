@@ -83,10 +83,11 @@ def test_the_entry_has_flat_fields_to_filter_on_and_the_whole_alert() -> None:
     assert alert(score=None).fields()["score"] == ""
 
 
-def test_the_wall_clock_is_stamped_on_a_copy() -> None:
-    stamped = alert().at(99)
+def test_the_wall_clock_and_what_is_at_hand_are_stamped_on_a_copy() -> None:
+    stamped = alert().at(99, {"name": "Berkshire"})
     assert stamped.times == Times(BAR_MS + 60_000, BAR_MS + 61_000, 99)
-    assert alert().times.scored_ms == 0
+    assert stamped.about == {"name": "Berkshire"}
+    assert (alert().times.scored_ms, alert().about) == (0, {})
     assert digest([stamped]) == digest([alert()])
 
 
