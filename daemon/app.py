@@ -40,6 +40,7 @@ from daemon.supervision import Supervisor
 from daemon.upkeep import BacklogWatch
 from streams.errors import AuthRejected, CertificateRejected
 from streams.outbox import Outbox
+from streams.polygon.session import Changed, State
 from streams.polygon.spoilage import Condition
 from streams.redis.embedded import EmbeddedValkey
 
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from daemon.config import Config
     from daemon.warm import Warm
     from streams.outbox import Stored
+    from streams.polygon.session import Event
     from streams.polygon.spoilage import Verdict
     from streams.types import Clock
 
@@ -158,7 +160,7 @@ class App:
             clock,
             random=jitter,
             on_frame=lambda frame, arrival_ms: self.live.take(frame, arrival_ms),  # noqa: PLW0108 (made below)
-            on_event=self.events.feed,
+            on_event=self._heard,
             stack=stack,
         )
         at_hand = AtHand()
@@ -214,6 +216,11 @@ class App:
             self._failed.append(error)
             self._stop.set()
             self.ending.begin(expected(error) or Exit.INTERNAL)
+
+    def _heard(self, event: Event) -> None:
+        if self.keeper and isinstance(event, Changed) and event.state is State.SUBSCRIBED:
+            self.keeper.resumed()
+        self.events.feed(event)
 
     def _stored(self, alerts: Sequence[Stored]) -> None:
         self.sink.wake()

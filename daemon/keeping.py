@@ -2,7 +2,8 @@
 
 The engine's thread collects, and hands over when a minute of the market has closed: the vendor's bars as they came (of
 a bar that came again, the last holds), what stood in for bars that did not come, and alerts that are on disk already.
-What was not handed over yet is lost with a kill: a minute's worth.
+What was not handed over yet is lost with a kill: a minute's worth. With the bars of a whole minute it is noted that
+there are no others, so that no later start asks for them.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 import streams.history.nopandas  # noqa: F401 - comes before all that imports pyarrow
 from streams.bars import MINUTE_MS, concat, empty
 from streams.history.errors import HistoryForeignError
 from streams.history.open import open_history
-from streams.history.protocol import DAY_MS, Retention
+from streams.history.protocol import DAY_MS, Retention, Span
 from streams.history.tables import ALERTS, rows
 from streams.history.writer import HistoryWriter
 
@@ -46,10 +49,13 @@ class Keeper:
         writer: stores behind.
         clock: the machine's.
         keep: for how long bars are kept.
+        whole: whether the feed has the minute bars of all symbols.
     """
 
-    def __init__(self, writer: HistoryWriter, clock: Clock, keep: Retention) -> None:
-        self._writer, self._clock, self._keep = writer, clock, keep
+    def __init__(self, writer: HistoryWriter, clock: Clock, keep: Retention, *, whole: bool = False) -> None:
+        self._writer, self._clock, self._keep, self._whole = writer, clock, keep, whole
+        self._came: set[int] = set()
+        self._partial_ms: int | None = None
         self._bars: list[BarBatch] = []
         self._alerts: list[Alert] = []
         self._since_s = clock.monotonic_s()
@@ -68,6 +74,10 @@ class Keeper:
         batch.values[: len(bars)] = bars
         self._bars.append(batch)
 
+    def resumed(self) -> None:
+        """The feed begins, perhaps again: bars of the first minute may be missing. From any thread."""
+        self._partial_ms = None
+
     def raised(self, alerts: Sequence[Alert]) -> None:
         """Alerts as they went to the outbox."""
         self._alerts += alerts
@@ -79,7 +89,9 @@ class Keeper:
         """
         minutes = batch.length_ms >= MINUTE_MS
         if minutes.any():
-            self._bars.append(batch if minutes.all() else batch.take(minutes))
+            taken = batch if minutes.all() else batch.take(minutes)
+            self._bars.append(taken)
+            self._come(taken)
         now_s = self._clock.monotonic_s()
         if closed_ms != self._closed_ms or now_s - self._since_s > PATIENCE_S:
             self._closed_ms, self._since_s = closed_ms, now_s
@@ -99,9 +111,23 @@ class Keeper:
         bars, alerts = self._bars, self._alerts
         self._bars, self._alerts = [], []
         if bars:
-            self._writer.minutes(concat(bars))
+            self._writer.minutes(concat(bars), self._attended())
         if alerts:
             self._writer.append("alerts", rows_of(alerts))
+
+    def _come(self, bars: BarBatch) -> None:
+        if self._partial_ms is None:
+            self._partial_ms = int(bars.start_ms.max())
+        self._came.update(np.unique(bars.start_ms).tolist())
+
+    def _attended(self) -> list[Span]:
+        """Closed minutes whose bars came all by the feed, if it has those of all symbols."""
+        closed = {minute_ms for minute_ms in self._came if minute_ms <= self._closed_ms}
+        self._came -= closed
+        partial_ms, now_ms = self._partial_ms, self._clock.wall_ms()
+        if partial_ms is None or not self._whole:
+            return []
+        return [Span("", ms, ms + MINUTE_MS - 1, now_ms) for ms in sorted(closed) if ms > partial_ms]
 
     def _prune(self, closed_ms: int) -> None:
         """Once a day of the market; never by a clock that is ahead of the machine's."""
@@ -128,7 +154,7 @@ def keeper_of(config: Config, clock: Clock) -> Keeper | None:
     if isinstance(foreign := writer.standing.fatal, HistoryForeignError):
         writer.abandon()
         raise foreign
-    return Keeper(writer, clock, keep)
+    return Keeper(writer, clock, keep, whole="AM.*" in config.feed.channels)
 
 
 def rows_of(alerts: Sequence[Alert]) -> pa.Table:

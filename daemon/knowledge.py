@@ -5,11 +5,14 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from daemon import upkeep
 from daemon.dataplane import plane as planes
 from daemon.dataplane.dayroll import DayRoll
 from daemon.dataplane.enrichment import Enrichment
 from daemon.dataplane.newstape import NewsTape
+from daemon.dataplane.warmup import WarmUp
 from daemon.prefetch import exchange, memory
 from daemon.prefetch.candidates import candidates
 from daemon.prefetch.chances import Chances
@@ -18,7 +21,9 @@ from daemon.prefetch.ledger import Ledger
 from daemon.prefetch.outlook import Outlook
 from daemon.prefetch.plan import Budget
 from daemon.prefetch.prefetcher import Prefetcher, Surroundings
+from streams.bars import SYMBOL
 from streams.polygon.rest.limiter import Priority
+from streams.polygon.session import HEARING
 from streams.redis import looks
 from streams.redis.tail import Tail
 
@@ -50,6 +55,7 @@ class Knowledge(NamedTuple):
         news: on all symbols.
         enrichment: what follows them.
         roll: makes each day ready; None where no history is kept.
+        warm_up: gives the engine the minutes before its start; None where it begins as it is.
         foresight: fetches ahead; None where that is switched off.
     """
 
@@ -58,6 +64,7 @@ class Knowledge(NamedTuple):
     news: NewsTape
     enrichment: Enrichment
     roll: DayRoll | None
+    warm_up: WarmUp | None
     foresight: Foresight | None
 
 
@@ -77,7 +84,32 @@ async def of(app: App, at_hand: AtHand, jitter: random.Random, stack: AsyncExitS
     engine = None if config.feed.lossless or config.engine.daily else app.engine
     roll = DayRoll(plane, sessions, lambda: now_ms(app), engine, app.live.between_turns, at_hand, clock)
     news = NewsTape(plane.rest, plane.cache, at_hand, lambda: now_ms(app), clock)
-    return Knowledge(plane, at_hand, news, enrichment, roll if config.history.enabled else None, foresight)
+    return Knowledge(
+        plane, at_hand, news, enrichment, roll if config.history.enabled else None, _warm_up(app, plane), foresight
+    )
+
+
+def _warm_up(app: App, plane: Plane) -> WarmUp | None:
+    """The engine is held from now on, where there is one."""
+    config = app.config
+    if config.feed.lossless or not config.history.enabled or not config.rest.warm_up_s:
+        return None
+    app.live.held = True
+    minutes = [channel.partition(".")[2] for channel in config.feed.channels if channel.startswith("AM.")]
+    return WarmUp(
+        plane,
+        app.calendar.sessions,
+        app.engine,
+        market_ms=app.time.now_ms,
+        between=app.live.between_turns,
+        listening=lambda: app.feed.state in HEARING,
+        enough=lambda: app.inbox.depth > app.inbox.limit // 2,
+        begin=app.live.begin,
+        named=None if "*" in minutes else np.array(minutes, SYMBOL),
+        within_s=config.rest.warm_up_s,
+        extended=config.engine.extended_hours,
+        clock=app.clock,
+    )
 
 
 def _foresight(app: App, plane: Plane, at_hand: AtHand, stack: AsyncExitStack) -> Foresight:
@@ -126,6 +158,8 @@ def tasks(app: App, known: Knowledge) -> dict[str, Callable[[], Awaitable[None]]
         "enrichment": known.enrichment.run,
         "rest watch": lambda: upkeep.watch_rest(known.plane.transport, app.events),
     }
+    if known.warm_up:
+        found["warm-up"] = known.warm_up.run
     if known.roll:
         found["day"] = known.roll.run
     if ahead := known.foresight:

@@ -86,6 +86,7 @@ class Live:
         about: what is at hand of a symbol, for its alert; called in the engine's thread.
 
     Attributes:
+        held: no turn is made, and what comes waits, until `begin`.
         halts: which symbols are halted, as far as the feed tells.
         turned_s: when the newest turn ended.
         figures: what it left behind.
@@ -116,6 +117,7 @@ class Live:
         if keeper:
             engine.stood_in = keeper.stood_in
         self.spoilage, self.halts = Spoilage(), Halts()
+        self.held = False
         self._wake, self._room, self._used = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._plan: Plan | None = None
         self._thread: ThreadPoolExecutor | None = None
@@ -139,9 +141,9 @@ class Live:
 
     @property
     def waiting_s(self) -> float:
-        """Age of the oldest input that no turn has taken yet, 0 if there is none."""
+        """Age of the oldest input that no turn has taken yet, 0 if there is none, or if it is to wait."""
         oldest_s = self._inbox.oldest_s
-        return 0.0 if oldest_s is None else self._clock.monotonic_s() - oldest_s
+        return 0.0 if oldest_s is None or self.held else self._clock.monotonic_s() - oldest_s
 
     def receive(self, frame: bytes, arrival_ms: int) -> None:
         """Decode one frame into the inbox; never waits.
@@ -183,10 +185,19 @@ class Live:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(TURN_S):
                         await self._wake.wait()
-                await self._turn_in(thread)
+                if self.held:
+                    self._wake.clear()
+                    self.turned_s = self._clock.monotonic_s()
+                else:
+                    await self._turn_in(thread)
         finally:
             self._thread = None
             await asyncio.to_thread(thread.shutdown)  # the event loop goes on meanwhile
+
+    def begin(self) -> None:
+        """Make turns from now on."""
+        self.held = False
+        self._wake.set()
 
     async def between_turns(self, act: Callable[[], object]) -> bool:
         """Do `act` in the engine's thread while no turn is under way; False, and nothing done, if no turns are made."""

@@ -19,7 +19,7 @@ from daemon.watchdog import Pulse
 from daemon.web.readiness import Check, Readiness
 from daemon.web.server import Pages, serving
 from streams.bars import MINUTE_MS
-from streams.polygon.session import State
+from streams.polygon.session import HEARING
 from streams.polygon.spoilage import Condition
 
 if TYPE_CHECKING:
@@ -37,8 +37,6 @@ SLOW_S = 5.0
 
 SCARCE = 0.95
 """A symbol table with more than this share of its rows taken will soon refuse symbols."""
-
-HEARING = (State.SUBSCRIBED, State.LIVE)
 
 
 async def show(app: App, stack: AsyncExitStack) -> None:
@@ -90,6 +88,11 @@ def feed(app: App) -> Check:
 
 
 def _engine(app: App) -> Check:
+    warm_up = app.known.warm_up if app.known else None
+    if warm_up and app.live.held:
+        now = warm_up.standing
+        calls = f"{number(now.done)} of {number(now.total)} calls made, {number(now.bars)} bars taken"
+        return Check(ok=False, detail=f"warms up on the minutes before: {calls}")
     turned_s, waits_s = app.clock.monotonic_s() - app.live.turned_s, app.live.waiting_s
     return Check(max(turned_s, waits_s) < SLOW_S, f"turned {turned_s:.1f} s ago, input waits {waits_s:.1f} s")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import structlog
@@ -100,23 +101,48 @@ async def fetch(
     """
     calls = _Calls(exchange, shelf, clock, priority)
     total = len(plan.days) + len(plan.ranges)
-    waiting = calls.of(plan)
+    result = await carry_out(calls.of(plan), lambda done: progress(done, total))
+    unasked = total - result.calls - result.failed
+    return result._replace(failed=result.failed + unasked)
+
+
+async def carry_out(
+    calls: Iterator[Callable[[], Awaitable[int]]],
+    progress: Callable[[int], None],
+    *,
+    at_once: int = AT_ONCE,
+    within_s: float | None = None,
+) -> Fetched:
+    """Make calls in order, some at once, until they end, the time is over, or the key or the plan is refused.
+
+    Args:
+        calls: each gives the rows that it stored.
+        progress: told calls done, failed ones too.
+        at_once: so many.
+        within_s: seconds; what is under way then is dropped. None: as long as it takes.
+
+    Raises:
+        streams.history.errors.HistoryError: the store does not take the answers.
+    """
     result = Fetched()
 
     async def work() -> None:
         nonlocal result
-        for call in waiting:
-            outcome = await _outcome(call)
-            result = _added(result, outcome)  # of what the others have added meanwhile
-            progress(result.calls + result.failed, total)
+        for call in calls:
             if isinstance(result.error, KeyRefused | NotEntitled):
                 return
+            outcome = await _outcome(call)
+            result = _added(result, outcome)  # of what the others have added meanwhile
+            progress(result.calls + result.failed)
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(AT_ONCE):
-            group.create_task(work())
-    unasked = total - result.calls - result.failed
-    return result._replace(failed=result.failed + unasked)
+    try:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s), asyncio.TaskGroup() as group:
+                for _ in range(at_once):
+                    group.create_task(work())
+    except ExceptionGroup as several:
+        raise several.exceptions[0] from None
+    return result
 
 
 class _Calls:

@@ -51,6 +51,10 @@ class State(StrEnum):
     CLOSED = "closed"
 
 
+HEARING = (State.SUBSCRIBED, State.LIVE)
+"""Bars come, if there are any."""
+
+
 @dataclass(frozen=True, slots=True)
 class Changed:
     """The state is another one, or the reason for which it is still the same."""

@@ -305,3 +305,32 @@ def history_check(app: App) -> standing.Check:
 def stands(app: App) -> keeping.Standing:
     assert app.keeper
     return app.keeper.standing
+
+
+async def test_whole_minutes_are_noted_as_known_of_all_but_not_the_first_after_the_feed_began(
+    writer: HistoryWriter, place: Path
+) -> None:
+    keeper = Keeper(writer, ManualClock(wall_ms=OPEN + DAY_MS), Retention(), whole=True)
+
+    def minute(number: int) -> None:
+        keeper.turned(bar("A", OPEN + number * MINUTE_MS, 5.0), OPEN + (number - 1) * MINUTE_MS)
+
+    for number in (0, 1, 2):
+        minute(number)
+    keeper.resumed()
+    for number in (6, 7, 8, 9):
+        minute(number)
+    assert await keeper.close(PATIENCE_S)
+    with open_history(place) as history:
+        spans = [(span.key, span.first, span.last) for span in history.fetched("minutes")]
+    ends = [(1, 1), (7, 8)]  # of the second it cannot be told, and the last has not closed
+    assert spans == [("", OPEN + first * MINUTE_MS, OPEN + (last + 1) * MINUTE_MS - 1) for first, last in ends]
+
+
+async def test_of_some_symbols_nothing_is_noted_for_all(writer: HistoryWriter, place: Path) -> None:
+    keeper = keeper_of(writer)
+    for number in range(4):
+        keeper.turned(bar("A", OPEN + number * MINUTE_MS, 5.0), OPEN + (number - 1) * MINUTE_MS)
+    assert await keeper.close(PATIENCE_S)
+    with open_history(place) as history:
+        assert not history.fetched("minutes")

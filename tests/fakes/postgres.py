@@ -8,6 +8,7 @@ import signal
 import tempfile
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,19 +66,24 @@ class Postgres:
             return []
 
     def pause(self) -> None:
-        for process in self.processes():
-            process.suspend()
+        self._send(signal.SIGSTOP)
 
     def resume(self) -> None:
-        for process in reversed(self.processes()):
-            process.resume()
+        self._send(signal.SIGCONT)
 
     def kill(self) -> None:
-        doomed = self.processes()
-        for process in doomed:
-            process.send_signal(signal.SIGKILL)
-        for process in doomed:
+        for process in self._send(signal.SIGKILL):
             process.wait(PATIENCE_S)
+
+    def _send(self, number: int) -> list[Any]:
+        """To all of them; one that ends meanwhile has no need of it."""
+        import psutil
+
+        found = self.processes()
+        for process in found:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+        return found
 
     def start(self) -> None:
         """After `kill`."""
