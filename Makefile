@@ -30,8 +30,8 @@ check: lint test  ## what has to pass before a change lands
 bench: setup  ## technic beside its peers, in the same run: table on stderr, JSON on stdout
 	@$(BIN)/python -m benchmarks
 
-bench-data: setup  ## scans, cold and warm, loading, and prefetch, over real bars: JSON on stdout
-	@$(BIN)/python -m benchmarks data prefetch
+bench-data: setup  ## scans, cold and warm, loading, warm-up, and prefetch: JSON on stdout
+	@$(BIN)/python -m benchmarks data warmup prefetch
 
 lint: setup  ## ruff and mypy strict
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -18,9 +18,10 @@ QUESTIONS = {
     "market_second": "10,000 second bars of 10,000 symbols, from frames to alerts on disk",
     "indicators": "40 indicator outputs of 10,000 symbols, one by one and together, by window, on disk, in memory",
     "data": "scans that know nothing and everything, and loading a year of days; needs the real bars",
+    "warmup": "starts of a daemon that knows nothing, and that has all in its store, 12,000 symbols",
     "prefetch": "what is there when an alert comes, prefetched in four ways; needs the real bars",
 }
-APART = {"data", "prefetch"}
+APART = {"data", "warmup", "prefetch"}
 """A question is a module of this package with ``answer(progress, quick=...) -> list[Result]``; its results bear its
 name, or its name, a dot and a stage."""
 
@@ -28,7 +29,7 @@ name, or its name, a dot and a stage."""
 def main(arguments: Sequence[str] | None = None) -> None:
     """Answer the questions named, or all."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, epilog=_listed())
-    parser.add_argument("names", metavar="NAME", nargs="*", help="question; all but data and prefetch if none is named")
+    parser.add_argument("names", metavar="NAME", nargs="*", help="question; all but data, warmup and prefetch if none is named")
     parser.add_argument("--quick", action="store_true", help="small and few: for the form of the answer only")
     given = parser.parse_args(arguments)
     if unknown := set(given.names) - QUESTIONS.keys():

@@ -106,7 +106,7 @@ def _warm_up(app: App, plane: Plane) -> WarmUp | None:
         enough=lambda: app.inbox.depth > app.inbox.limit // 2,
         begin=app.live.begin,
         named=None if "*" in minutes else np.array(minutes, SYMBOL),
-        within_s=config.rest.warm_up_s,
+        within_s=config.rest.warm_up_s / config.feed.speed,
         extended=config.engine.extended_hours,
         clock=app.clock,
     )

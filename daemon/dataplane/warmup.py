@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from daemon.engine.sessions import SessionTable
     from streams.history.protocol import History
     from streams.polygon.rest.errors import RestError
-    from streams.types import Clock, Longs, Symbols
+    from streams.types import Clock, Floats, Longs, Symbols
 
 log = structlog.get_logger()
 
@@ -41,8 +41,11 @@ MINUTE_BARS: Final = "minutes"
 AT_ONCE: Final = 32
 """Calls under way. An answer counts when it is stored, and what comes during a write is stored with the next."""
 
-SLICE: Final = 15
-"""Trading minutes that the engine takes at a time: 180,000 bars of 12,000 symbols."""
+READ: Final = 60
+"""Trading minutes that are read at a time: 720,000 bars of 12,000 symbols, some 60 MB."""
+
+STEP: Final = 15
+"""Trading minutes that the engine takes at a time: what else wants its place waits for less than a second."""
 
 RECENT_DAYS: Final = 7
 """Turnover is that of the last daily bar within these calendar days."""
@@ -92,7 +95,7 @@ class Fed(NamedTuple):
 
 
 async def lacking(shelf: Shelf, minutes: Longs, symbols: Symbols) -> list[Gap]:
-    """What nothing is known of in `minutes` (``int64[m]``, ascending), of the symbols traded most first.
+    """What nothing is known of in `minutes` (``int64[m]``, ascending), in the order of `symbols`.
 
     Known is what a call has brought, or brought nothing for, and what came by the feed in whole minutes. Each symbol
     costs one call at most; one that lacks less than `SHORT`, none.
@@ -103,8 +106,7 @@ async def lacking(shelf: Shelf, minutes: Longs, symbols: Symbols) -> list[Gap]:
     if not len(minutes):
         return []
     spans = await shelf.ask(lambda history: history.fetched(MINUTE_BARS))
-    ordered = await _most_traded_first(shelf, symbols, int(minutes[0]) // DAY_MS)
-    return gaps(minutes, ordered, spans, SHORT)
+    return gaps(minutes, symbols, spans, SHORT)
 
 
 async def fill(
@@ -178,13 +180,18 @@ async def feed(
         for alert in alerts:
             log.info("alert of the past, not published", rule=alert.rule, symbol=alert.symbol, at_ms=alert.bar_start_ms)
 
-    for first in range(0, len(minutes), SLICE):
-        part = minutes[first : first + SLICE]
-        batch = await shelf.ask(lambda history, part=part: _batch(history, part))  # type: ignore[misc]
-        if batch.size and not await between(lambda batch=batch: step(batch)):  # type: ignore[misc]
-            break
-        progress(bars)
+    for part in _cut(minutes, READ):
+        read = await shelf.ask(lambda history, part=part: _batch(history, part))  # type: ignore[misc]
+        for few in _cut(part, STEP):
+            batch = read.take((read.start_ms >= few[0]) & (read.start_ms <= few[-1]))
+            if batch.size and not await between(lambda batch=batch: step(batch)):  # type: ignore[misc]
+                return Fed(bars, hidden)
+            progress(bars)
     return Fed(bars, hidden)
+
+
+def _cut(minutes: Longs, size: int) -> Iterator[Longs]:
+    return (minutes[first : first + size] for first in range(0, len(minutes), size))
 
 
 class Standing(NamedTuple):
@@ -215,7 +222,7 @@ class WarmUp:
         enough: whether so much of it waits that the engine has to begin.
         begin: lets the engine go; called once, whatever happens.
         named: ``S16[n]``, all that is listened to; None: all that is listed.
-        within_s: how long is asked, seconds.
+        within_s: how long is asked and waited for, seconds.
         extended: whether hours before the open and after the close are watched, too.
         clock: the machine's.
 
@@ -279,7 +286,7 @@ class WarmUp:
 
     async def _begun(self, until_s: float) -> bool:
         """Wait for the engine's place, for market time, for the feed's begin, and for the last minute to be had."""
-        patient_s = min(until_s, self._clock.monotonic_s() + PATIENCE_S)
+        patient_s = self._clock.monotonic_s() + PATIENCE_S
         while (now_s := self._clock.monotonic_s()) < until_s:
             now_ms, begun = self._market_ms(), self._listening() or now_s >= patient_s
             if begun and now_ms is not None and now_ms % MINUTE_MS >= LAG_MS and await self._between(lambda: None):
@@ -291,13 +298,20 @@ class WarmUp:
         return self._market_ms() or 0
 
     async def _symbols(self, until_s: float) -> Symbols:
-        """``S16[n]``; the list is fetched by who makes the day ready, and waited for where there was none."""
-        if self._named is not None:
-            return self._named
+        """``S16[n]``, the most traded first.
+
+        Who makes the day ready fetches list and days: the list is waited for, a day for a while.
+        """
+        shelf, patient_s = self._plane.shelf, self._clock.monotonic_s() + PATIENCE_S
+        day = self._now_ms() // DAY_MS
         while True:
-            known = await universe(self._plane.shelf)
-            if known.active.any() or self._clock.monotonic_s() >= until_s:
-                return known.symbols[known.active].astype(SYMBOL)
+            symbols = self._named
+            if symbols is None:
+                known = await universe(shelf)
+                symbols = known.symbols[known.active].astype(SYMBOL)
+            turnover, now_s = await _turnover(shelf, symbols, day), self._clock.monotonic_s()
+            if now_s >= until_s or (len(symbols) and (turnover.any() or now_s >= patient_s)):
+                return symbols[np.argsort(-turnover, kind="stable")]
             await asyncio.sleep(LOOK_S)
 
     def _progress(self, done: int, total: int) -> None:
@@ -313,15 +327,20 @@ class _Keeping:
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
         self._waiting: list[tuple[BarBatch, Span]] = []
+        self._came = self._stored = 0
         self._writing = asyncio.Lock()
 
     async def keep(self, bars: BarBatch, span: Span) -> None:
         """Return when it is stored, by this call or by another's."""
         self._waiting.append((bars, span))
+        self._came += 1
+        number = self._came
         async with self._writing:
-            taken, self._waiting = self._waiting, []
-            if taken:
-                await self._shelf.ask(lambda history: _write(history, taken))
+            if number <= self._stored:
+                return
+            taken, self._waiting, came = self._waiting, [], self._came
+            await self._shelf.ask(lambda history: _write(history, taken))
+            self._stored = came
 
 
 def _write(history: History, answers: Sequence[tuple[BarBatch, Span]]) -> None:
@@ -330,15 +349,15 @@ def _write(history: History, answers: Sequence[tuple[BarBatch, Span]]) -> None:
     history.mark_fetched(MINUTE_BARS, [span for _, span in answers])
 
 
-async def _most_traded_first(shelf: Shelf, symbols: Symbols, day: int) -> Symbols:
-    days = await shelf.ask(lambda history: history.daily(None, day - RECENT_DAYS, day + RECENT_DAYS))
-    turnover = np.zeros(len(symbols))
-    if len(days.day):
-        newest = np.append(days.symbol[1:] != days.symbol[:-1], [True])
-        names, traded = days.symbol[newest], np.nan_to_num(days.values[3, newest] * days.values[4, newest])
-        place = np.minimum(np.searchsorted(names, symbols), len(names) - 1)
-        turnover = np.where(names[place] == symbols, traded[place], 0.0)
-    return symbols[np.argsort(-turnover, kind="stable")]
+async def _turnover(shelf: Shelf, symbols: Symbols, day: int) -> Floats:
+    """``float64[n]``, dollars on the last day that the store has of the `RECENT_DAYS` until `day`; 0: not known."""
+    days = await shelf.ask(lambda history: history.daily(None, day - RECENT_DAYS, day))
+    if not len(days.day):
+        return np.zeros(len(symbols))
+    newest = np.append(days.symbol[1:] != days.symbol[:-1], [True])
+    names, traded = days.symbol[newest], np.nan_to_num(days.values[3, newest] * days.values[4, newest])
+    place = np.minimum(np.searchsorted(names, symbols), len(names) - 1)
+    return np.where(names[place] == symbols, traded[place], 0.0)
 
 
 def _batch(history: History, minutes: Longs) -> BarBatch:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
 
-from daemon import standing
+from daemon import calendar, standing
 from daemon.clock import SystemClock
 from daemon.dataplane import warmup as module
 from daemon.dataplane.shelf import Shelf
-from daemon.dataplane.warmup import feed, fill, lacking
+from daemon.dataplane.warmup import WarmUp, feed, fill, lacking
 from streams.bars import MINUTE_MS, SYMBOL
 from streams.dailyfile import DailyBars
+from streams.history.errors import HistoryUnavailableError
 from streams.history.open import open_history
 from streams.history.protocol import DAY_MS
 from streams.polygon.rest.errors import KeyRefused, RestUnavailable
@@ -26,10 +30,11 @@ from tests.streams.redis.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
 
+    from daemon.dataplane.plane import Plane
     from daemon.engine.engine import Engine
     from streams.bars import BarBatch
+    from streams.history.protocol import History
     from streams.polygon.rest.limiter import Priority
 
 CLOCK = SystemClock()
@@ -111,13 +116,58 @@ async def test_what_is_known_is_not_asked_again_and_the_rest_goes_on_where_a_sta
     assert not await lacking(shelf, MINUTES, NAMES)
 
 
-async def test_the_most_traded_come_first(shelf: Shelf) -> None:
+def warm_up(shelf: Shelf, exchange: Counting, of: Engine, begun: list[bool], *, within_s: float = 20.0) -> WarmUp:
+    plane = cast("Plane", SimpleNamespace(shelf=shelf, rest=exchange))
+    sessions = calendar.load(Path(tempfile.gettempdir()), CLOCK.wall_ms()).sessions
+    return WarmUp(
+        plane,
+        sessions,
+        of,
+        market_ms=lambda: int(MINUTES[-1]) + MINUTE_MS + 20_000,
+        between=at_once,
+        listening=lambda: True,
+        enough=lambda: False,
+        begin=lambda: begun.append(True),
+        named=NAMES,
+        within_s=within_s,
+        extended=False,
+        clock=CLOCK,
+    )
+
+
+async def test_the_most_traded_come_first(shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AT_ONCE", 1)
     volume = np.array([3.0, 9.0, 1.0, np.nan, 5.0])
     close = np.full(5, 10.0)
     days = DailyBars(NAMES, np.full(5, OPEN // DAY_MS - 1), np.stack([close, close, close, close, volume]), 0)
     await shelf.ask(lambda history: history.write_daily(days, "test", 0))
-    wanted = await lacking(shelf, MINUTES, NAMES)
-    assert [gap.symbol for gap in wanted] == [NAMES[k] for k in (1, 4, 0, 2, 3)]
+    exchange, begun = Counting(BARS), []
+    one = warm_up(shelf, exchange, engine(tmp_path), begun)
+    await one.run()
+    assert exchange.asked == [NAMES[k].decode() for k in (1, 4, 0, 2, 3)]
+    assert (one.standing.done, one.standing.total, one.standing.bars, begun) == (5, 5, BARS.size, [True])
+
+
+async def test_without_any_days_the_engine_begins_after_a_while(
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE_S", 0.1)
+    begun: list[bool] = []
+    of = engine(tmp_path)
+    await warm_up(shelf, Counting(BARS), of, begun).run()
+    assert begun
+    assert of.counts.bars == BARS.size
+
+
+async def test_a_store_that_does_not_answer_costs_the_past_and_not_the_start(tmp_path: Path) -> None:
+    def away() -> History:
+        raise HistoryUnavailableError(tmp_path, "it is away", "bring it back")
+
+    begun: list[bool] = []
+    async with Shelf(away) as shelf:
+        one = warm_up(shelf, Counting(BARS), engine(tmp_path), begun)
+        await one.run()
+    assert (begun, one.standing.over) == ([True], True)
 
 
 async def test_time_that_is_over_ends_the_asking_and_what_came_stays(
@@ -155,7 +205,7 @@ async def test_a_daemon_that_starts_at_noon_knows_the_morning_and_misses_no_bar_
             url_of(exchange.port),
             rules=RULES,
             feed={"lossless": False, "speed": 30.0},
-            rest={"enabled": True, "rate_per_minute": 6_000, "burst": 1_000, "warm_up_s": 20.0},
+            rest={"enabled": True, "rate_per_minute": 6_000, "burst": 1_000, "warm_up_s": 600.0},
         )
         async with running(config) as app:
             assert app.known
