@@ -29,7 +29,9 @@ name, or its name, a dot and a stage."""
 def main(arguments: Sequence[str] | None = None) -> None:
     """Answer the questions named, or all."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, epilog=_listed())
-    parser.add_argument("names", metavar="NAME", nargs="*", help="question; all but data, warmup and prefetch if none is named")
+    parser.add_argument(
+        "names", metavar="NAME", nargs="*", help=f"question; all but {', '.join(sorted(APART))} if none is named"
+    )
     parser.add_argument("--quick", action="store_true", help="small and few: for the form of the answer only")
     given = parser.parse_args(arguments)
     if unknown := set(given.names) - QUESTIONS.keys():

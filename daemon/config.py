@@ -285,8 +285,8 @@ class RestSection(Section):
         default=60.0,
         ge=0,
         le=3_600,
-        description="How long a start may ask for minutes that the store lacks, market seconds; the engine begins after "
-        "that, with all that came meanwhile. 0: the engine begins at once, as it is saved.",
+        description="How long a start may ask for minutes that the store lacks, market seconds; the engine begins "
+        "after that, with all that came meanwhile. 0: the engine begins at once, as it is saved.",
     )
     rate_per_minute: float = Field(
         default=300.0,
