@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import tempfile
-import threading
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -19,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import numpy as np
 
+from benchmarks.beside import daemon_beside
 from benchmarks.marketdays import exchange
 from benchmarks.report import result
 from daemon import calendar
 from daemon.clock import SystemClock
 from daemon.dataplane.shelf import Shelf
 from daemon.scan.scanner import Scanner, Wish
-from streams.bars import MINUTE_MS, SYMBOL, empty
+from streams.bars import SYMBOL
 from streams.dailyfile import DailyBars
 from streams.history.open import open_history
 from streams.polygon.rest.client import Rest
@@ -33,10 +33,10 @@ from streams.polygon.rest.limiter import RateLimiter
 from streams.polygon.rest.transport import Transport
 from streams.polygon.servertime import Anchor, parse
 from streams.secret import Secret
-from tests.fakes.postgres import Postgres
+from tests.fakes.postgres import Postgres, sql
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from rich.progress import Progress
 
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 LATENCY_MS = 50.0
 DAYS = ("2025-01-24", "2025-01-27")
 SYMBOLS, YEAR = 6_960, 250
+DAILY = (19_800, 19_800 + YEAR - 1)
 REPEATS = 5
 CLOCK = SystemClock()
 
@@ -123,7 +124,7 @@ def _scanned(found: dict[str, dict[str, Scan]]) -> list[Result]:
 
 
 def _loaded(stores: dict[str, Callable[[], Any]], symbols: int, cold: Scan) -> list[Result]:
-    """A year of days of all symbols, and of a hundred: read from each store, with a daemon writing beside it."""
+    """A year of days of all symbols, and of a hundred, from each store; then while a daemon keeps minutes there."""
     year = _year(symbols)
     hundred = year.symbol[:: YEAR * (symbols // 100)][:100]
     spent: dict[str, dict[str, float]] = {}
@@ -133,27 +134,26 @@ def _loaded(stores: dict[str, Callable[[], Any]], symbols: int, cold: Scan) -> l
             began = perf_counter()
             history.write_daily(year, "benchmark", 0)
             spent[name] = {"write": perf_counter() - began, **_reads(history, hundred)}
-            with _minutes_beside(where, symbols):
+            with daemon_beside(where, symbols):
                 spent[name] |= {f"{key}.beside_daemon": value for key, value in _reads(history, hundred).items()}
+            if isinstance(where, Secret):
+                sql(where, "ALTER TABLE technic.daily DROP CONSTRAINT daily_pkey")
+                sql(where, "DROP INDEX technic.daily_by_day")
+                spent[f"{name} without indexes"] = _reads(history, hundred)
+    spent["rest"] = {"all": cold.seconds}
     detail = {"symbols": symbols, "days": YEAR}
-    rest = {"rest": cold.seconds}
+    files = spent.pop("files")
     return [
-        result(
-            f"data.load.{key}",
-            value,
-            {**{name: one[key] for name, one in spent.items() if name != "files"}, **(rest if key == "all" else {})},
-            detail,
-            "s",
-        )
-        for key, value in spent["files"].items()
+        result(f"data.load.{key}", value, {name: one[key] for name, one in spent.items() if key in one}, detail, "s")
+        for key, value in files.items()
     ]
 
 
 def _reads(history: History, hundred: Any) -> dict[str, float]:
     return {
-        "all": _timed(lambda: history.daily(None, 0, YEAR)),
-        "hundred": _timed(lambda: history.daily(hundred, 0, YEAR)),
-        "a_day": _timed(lambda: history.daily(None, YEAR - 1, YEAR - 1)),
+        "all": _timed(lambda: history.daily(None, *DAILY)),
+        "hundred": _timed(lambda: history.daily(hundred, *DAILY)),
+        "a_day": _timed(lambda: history.daily(None, DAILY[1], DAILY[1])),
     }
 
 
@@ -170,37 +170,8 @@ def _year(symbols: int) -> DailyBars:
     names = np.array([f"S{number:05}" for number in range(symbols)], SYMBOL)
     close = np.random.default_rng(1).uniform(5, 500, symbols * YEAR).round(2)
     values = np.stack([close, close + 1, close - 1, close, close * 1_000])
-    return DailyBars(np.repeat(names, YEAR), np.tile(np.arange(1, YEAR + 1), symbols), values, 0)
-
-
-@contextmanager
-def _minutes_beside(where: Any, symbols: int) -> Iterator[None]:
-    """Another user of the same store writes a minute of the whole market every second, as a daemon does at speed."""
-    stop = threading.Event()
-
-    def write() -> None:
-        with open_history(where) as history:
-            minute = 0
-            while not stop.wait(0.0 if not minute else 1.0):
-                history.write_minutes(_minute(symbols, minute := minute + 1))
-
-    thread = threading.Thread(target=write)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-
-
-def _minute(symbols: int, minute: int) -> Any:
-    bars = empty(symbols)
-    bars.symbol[:] = [f"S{number:05}".encode() for number in range(symbols)]
-    bars.start_ms[:] = 1_737_988_200_000 + minute * MINUTE_MS
-    bars.length_ms[:] = MINUTE_MS
-    bars.values[:6] = 10.0
-    return bars
+    return DailyBars(np.repeat(names, YEAR), np.tile(np.arange(DAILY[0], DAILY[1] + 1), symbols), values, 0)
 
 
 def _folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="technic-history-"))
+    return Path(tempfile.mkdtemp(prefix="technic-history-"), "history")

@@ -36,7 +36,7 @@ def real_data() -> Path:
 @contextmanager
 def exchange(day: str, latency_ms: float) -> Iterator[str]:
     """An exchange that has sent all bars of a day of January 2025; its REST origin."""
-    data, port = real_data(), _free_port()
+    data, port = real_data(), free_port()
     files = {
         "--bars": data / "minute_2025_01.parquet",
         "--daily": data / "daily_close_volume_2024.parquet",
@@ -87,7 +87,8 @@ def _connected(port: int) -> Iterator[object]:
         yield feed
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
