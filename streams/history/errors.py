@@ -14,7 +14,7 @@
 
       * `HistoryAbsentError`: there is none yet, and it was to be read only.
 
-    * `HistoryDamagedError`: **stop**. A file cannot be read; a person moves it away.
+    * `HistoryDamagedError`: **stop**. A file cannot be read, nor set aside; a person moves it away.
 """
 
 from __future__ import annotations

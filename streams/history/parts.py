@@ -13,22 +13,25 @@ import fcntl
 import os
 import threading
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from streams.history.damage import damaged_parts, set_aside
 from streams.history.errors import HistoryDamagedError, HistoryUnavailableError
 from streams.history.merge import merged
 from streams.history.schema import conform
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from streams.history.schema import Keyed
+
+_Found = TypeVar("_Found")
 
 FAN: Final = 8
 """Parts of one level that are merged into one of the next."""
@@ -85,34 +88,26 @@ class Parts:
         """The rows of `partitions` (those that exist) for which `where` holds, in order, each key once.
 
         Raises:
-            HistoryDamagedError: a file is not what was written.
+            HistoryDamagedError: a file is not what was written, and the disk does not let it be set aside.
             HistoryUnavailableError: the disk fails.
         """
-        for _ in range(_READ_TRIES):
-            try:
-                return merged(self._scan(partitions, where), self._kind)
-            except FileNotFoundError:
-                continue
-        raise HistoryUnavailableError(self.folder, "files vanish while they are read", "ask again")
+        return self._looked(lambda: merged(self._scan(partitions, where), self._kind))
 
     def counted(self, column: str) -> tuple[int, set[Any]]:
         """Rows in all parts, and the different values of `column`: only that column is read.
 
         Raises:
-            HistoryDamagedError: a file is not what was written.
+            HistoryDamagedError: a file is not what was written, and the disk does not let it be set aside.
             HistoryUnavailableError: the disk fails.
         """
-        for _ in range(_READ_TRIES):
-            try:
-                return self._count(column)
-            except FileNotFoundError:
-                continue
-        raise HistoryUnavailableError(self.folder, "files vanish while they are read", "ask again")
+        return self._looked(lambda: self._count(column))
 
     def compact(self, partition: str) -> None:
         """Make one part of a partition: for days that no longer change."""
         with self._writing(partition) as place:
             parts = _parts(place)
+            if len(parts) > 1 and self._set_aside(place / part.file for part in parts):
+                parts = _parts(place)
             if len(parts) > 1:
                 self._merge(place, parts, _TOP)
 
@@ -126,6 +121,30 @@ class Parts:
     def bytes_used(self) -> int:
         """Size of all parts."""
         return sum(size for path in self.folder.glob("*/part-*.parquet") if (size := _size(path)))
+
+    def _looked(self, look: Callable[[], _Found]) -> _Found:
+        """What `look` finds; again where parts were merged away under it, or were damaged and set aside."""
+        for _ in range(_READ_TRIES):
+            try:
+                return look()
+            except FileNotFoundError:
+                continue
+            except HistoryDamagedError:
+                if not self._set_aside(self.folder.glob("*/part-*.parquet")):
+                    raise
+        raise HistoryUnavailableError(self.folder, "files vanish while they are read", "ask again")
+
+    def _set_aside(self, files: Iterable[Path]) -> bool:
+        """Set damaged parts aside; whether there were any, and the disk allowed it."""
+        found = damaged_parts(files)
+        for file in found:
+            try:
+                set_aside(file, "it is no whole Parquet file")
+            except FileNotFoundError:  # another process was faster
+                continue
+            except OSError:
+                return False
+        return bool(found)
 
     def _place(self, partition: str) -> Path:
         return self.folder / f"{self._label}={partition}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from streams.history.damage import set_aside
 from streams.history.errors import HistoryDamagedError, HistoryForeignError, HistoryUnavailableError
 from streams.history.kept import KeptSpans
 from streams.history.migrations import APPLICATION, VERSION, due
@@ -38,13 +39,13 @@ class SmallTables:
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
-        with self._typed():
-            self._connection = self._connect(read_only=read_only)
-            try:
-                self._bring_up(read_only=read_only)
-            except BaseException:
-                self._connection.close()
+        try:
+            self._begin(read_only=read_only)
+        except HistoryDamagedError as error:
+            if read_only:
                 raise
+            self._set_aside(error.what)
+            self._begin(read_only=False)
 
     def add(self, table: Table, rows: pa.Table) -> int:
         """Insert rows by the rule of `Table.replaces`; returns how many were stored."""
@@ -115,12 +116,35 @@ class SmallTables:
         """Release the file."""
         self._connection.close()
 
+    def _begin(self, *, read_only: bool) -> None:
+        with self._typed():
+            self._connection = self._connect(read_only=read_only)
+            try:
+                self._bring_up(read_only=read_only)
+            except BaseException:
+                self._connection.close()
+                raise
+
+    def _set_aside(self, why: str) -> None:
+        """The file with its log, which fits no other."""
+        try:
+            for file in sorted(self.path.parent.glob(f"{self.path.name}*")):
+                if file.name.removeprefix(self.path.name) in ("", "-wal", "-shm"):
+                    set_aside(file, why)
+        except OSError as error:
+            what = error.strerror or str(error)
+            raise HistoryUnavailableError(self.path, what, "free or mend the disk; it goes on by itself") from error
+
     def _connect(self, *, read_only: bool) -> sqlite3.Connection:
         if read_only:
             return self._open("mode=ro" if self._shared() else "mode=ro&immutable=1")
         connection = self._open("mode=rwc")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _shared(self) -> bool:

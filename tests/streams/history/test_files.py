@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
+from structlog.testing import capture_logs
 
 from streams.bars import MINUTE_MS
 from streams.history.errors import HistoryDamagedError, HistoryForeignError, HistoryUnavailableError
@@ -25,7 +26,7 @@ from tests.streams.history.samples import JAN_6, OPEN_MS, days, minutes
 from tests.streams.history.test_small import alerts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -118,12 +119,51 @@ def test_a_writer_that_hangs_with_the_lock_holds_up_others_no_longer_than_a_dead
     assert history.write_minutes(minutes(["B"], [OPEN_MS])) == 1
 
 
-def test_a_damaged_part_is_named(history: FileHistory) -> None:
-    history.write_minutes(minutes(["A"], [OPEN_MS]))
-    part = history.folder / files(history)[0]
+def cut(part: Path) -> None:
     part.write_bytes(part.read_bytes()[:100])
-    with pytest.raises(HistoryDamagedError, match=part.name):
-        history.minutes(None, OPEN_MS, OPEN_MS + 1)
+
+
+def scratched(part: Path) -> None:
+    """The footer is whole, the columns are not."""
+    content = bytearray(part.read_bytes())
+    content[4:400] = bytes(396)
+    part.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [cut, scratched])
+def test_a_damaged_part_is_named_and_set_aside_and_the_rest_is_read(
+    history: FileHistory, damage: Callable[[Path], None]
+) -> None:
+    for symbol in "AB":
+        history.write_minutes(minutes([symbol], [OPEN_MS]))
+    part = history.folder / files(history)[0]
+    damage(part)
+    broken = part.read_bytes()
+    with capture_logs() as logged:
+        for _ in range(2):
+            assert history.minutes(None, OPEN_MS, OPEN_MS + 1)["symbol"].to_pylist() == ["B"]
+    (told,) = logged
+    assert told["file"] == str(part)
+    assert part.with_name(part.name + ".damaged").read_bytes() == broken
+    assert history.kept().minutes.rows == 1
+    history.write_minutes(minutes(["A"], [OPEN_MS]))
+    assert history.minutes(None, OPEN_MS, OPEN_MS + 1).num_rows == 2
+
+
+def test_a_second_damaged_part_takes_no_place_of_the_first(history: FileHistory) -> None:
+    for _ in range(2):
+        history.write_minutes(minutes(["A"], [OPEN_MS]))
+        cut(history.folder / "minutes/day=2025-01-06/part-0000000001-0.parquet")
+        assert history.kept().minutes.rows == 0
+    assert len(list(history.folder.glob("minutes/*/*.damaged*"))) == 2
+
+
+def test_a_day_with_a_damaged_part_is_put_in_order_all_the_same(history: FileHistory) -> None:
+    for symbol in "ABC":
+        history.write_minutes(minutes([symbol], [OPEN_MS]))
+    cut(history.folder / files(history)[0])
+    history.prune(OPEN_MS + DAY_MS)
+    assert history.minutes(None, OPEN_MS, OPEN_MS + 1)["symbol"].to_pylist() == ["B", "C"]
 
 
 def test_a_newer_schema_is_refused_and_untouched(history: FileHistory) -> None:
@@ -163,10 +203,18 @@ def test_another_programs_database_is_refused(tmp_path: Path) -> None:
         FileHistory(tmp_path)
 
 
-def test_a_file_that_is_no_database_is_damage(tmp_path: Path) -> None:
-    (tmp_path / "history.sqlite").write_bytes(b"no database at all" * 100)
+def test_a_file_that_is_no_database_is_set_aside_by_a_writer_and_bars_are_read(tmp_path: Path) -> None:
+    with FileHistory(tmp_path) as history:
+        history.write_minutes(minutes(["A"], [OPEN_MS]))
+    for file in tmp_path.glob("history.sqlite*"):
+        file.write_bytes(b"no database at all" * 100)
     with pytest.raises(HistoryDamagedError, match="move the file away"):
-        FileHistory(tmp_path)
+        FileHistory(tmp_path, read_only=True)
+    with capture_logs() as logged, FileHistory(tmp_path) as history:
+        assert history.minutes(None, OPEN_MS, OPEN_MS + 1).num_rows == 1
+        assert history.append("alerts", alerts(1)) == 1
+    assert logged[0]["file"] == str(tmp_path / "history.sqlite")
+    assert (tmp_path / "history.sqlite.damaged").read_bytes() == b"no database at all" * 100
 
 
 def test_a_folder_without_a_history_is_not_made_by_a_reader(tmp_path: Path) -> None:

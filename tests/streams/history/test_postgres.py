@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,6 +27,7 @@ from streams.history.verdict import judged, shown, spoken
 from streams.secret import Secret
 from tests.fakes.postgres import Postgres, sql, wait_until
 from tests.streams.history.samples import OPEN_MS, minutes
+from tests.streams.history.test_files import mounted
 from tests.streams.history.test_small import alerts
 
 if TYPE_CHECKING:
@@ -107,6 +110,45 @@ def test_a_statement_that_waits_too_long_is_given_up_by_the_server(postgres: Pos
         other.rollback()
         wait_until(lambda: not history._connection._patience.engaged)
         assert history.write_minutes(minutes(["A"], [OPEN_MS])) == 1
+
+
+FULL = """
+import os, sys
+from pathlib import Path
+from streams.history.errors import HistoryUnavailableError
+from streams.history.open import open_history
+from tests.fakes.postgres import Postgres, sql
+from tests.streams.history.samples import OPEN_MS, minutes
+small = Path(sys.argv[1])
+place = small / "tables"
+place.mkdir()
+with Postgres() as server:
+    owner = server._server.pgdata.stat()
+    os.chown(place, owner.st_uid, owner.st_gid)
+    sql(server.url, f"CREATE TABLESPACE small LOCATION '{place}'")
+    url = server.database()
+    sql(server.url, f"ALTER DATABASE {url.reveal().partition('?')[0].rpartition('/')[2]} SET TABLESPACE small")
+    ballast, stored = small / "ballast", 0
+    with open_history(url) as history:
+        ballast.write_bytes(bytes(1 << 20))
+        try:
+            for k in range(200):
+                stored += history.write_minutes(minutes([f"S{n}" for n in range(1000)], [OPEN_MS + k * 60_000]))
+        except HistoryUnavailableError as error:
+            print("full" if "No space left" in str(error) else error)
+        found = history.minutes(None, OPEN_MS, OPEN_MS + 10**9).num_rows
+        print("all readable" if found == stored > 1000 else (found, stored))
+        ballast.unlink()
+        print(history.write_minutes(minutes(["LAST"], [OPEN_MS])))
+"""
+
+
+def test_a_full_disk_is_an_error_that_passes_and_what_was_stored_stays_readable(postgres: Postgres) -> None:
+    assert postgres  # one can be had here
+    with TemporaryDirectory(prefix="small-") as folder:  # the server's own user has no way into those of pytest
+        Path(folder).chmod(0o755)
+        said = mounted(f"mount -t tmpfs -o size=16m none {folder}", FULL, Path(folder))
+    assert said.split() == ["full", "all", "readable", "1"]
 
 
 def test_a_server_that_is_read_only_is_an_error_and_can_be_read(postgres: Postgres) -> None:
