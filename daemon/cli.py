@@ -241,14 +241,13 @@ def scan(
     by: Annotated[Order, typer.Option(help="What the table is ranked by.")] = Order.score,
     lines: Annotated[int, typer.Option("-n", "--lines", metavar="N", min=1, help="Rows to show.")] = 25,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the whole table here: .parquet, else CSV.")
+        Path | None, typer.Option(metavar="FILE", help="Write the whole table here: .csv, .json or .parquet.")
     ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Say what will be asked of the exchange, and why.")
     ] = False,
-    watch: Annotated[
-        float | None, typer.Option(metavar="SECONDS", min=1, help="Scan again every so many seconds.")
-    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Scan again and again.")] = False,
+    every: Annotated[float, typer.Option(metavar="SECONDS", min=1, help="Pause between scans of --watch.")] = 5.0,
     duration: Duration = None,
     as_json: Json = False,
 ) -> None:
@@ -263,15 +262,11 @@ def scan(
 
     command.scan(
         config,
-        symbols,
-        max_symbols,
-        by=by.value,
-        out=out,
+        command.wish_of(symbols, max_symbols, by.value),
+        command.Show(lines, out, as_json),
         explain=explain,
-        watch_s=watch,
+        every_s=every if watch else None,
         duration_s=duration,
-        lines=lines,
-        as_json=as_json,
     )
 
 

@@ -54,14 +54,17 @@ class Days(NamedTuple):
         return self.before[-LONG_DAYS:]
 
 
-async def statistics(shelf: Shelf, lookups: Lookups | None, symbols: Symbols, days: Days) -> SymbolStatistics:
+async def statistics(
+    shelf: Shelf, lookups: Lookups | None, symbols: Symbols, days: Days, *, changed: bool = False
+) -> SymbolStatistics:
     """Of `symbols` for the day, as far as the store knows the days before; nothing is asked of the exchange.
 
     Args:
         shelf: the store.
-        lookups: the cache in front of it, None for none.
+        lookups: the cache in front of it, None for none: what is kept there is for the day, and has to be whole.
         symbols: ``S16[s]``, sorted.
         days: see `Days`.
+        changed: whether the store knows more by now than when they may have been kept.
     """
     if lookups is None:
         return await _compute(shelf, symbols, days)
@@ -70,20 +73,16 @@ async def statistics(shelf: Shelf, lookups: Lookups | None, symbols: Symbols, da
     async def fetch() -> bytes:
         return encode(await _compute(shelf, symbols, days))
 
-    kept = await lookups.get("statistics", key, fetch)
+    kept = await (lookups.renew if changed else lookups.get)("statistics", key, fetch)
     found = decode(kept.content)
     return await _compute(shelf, symbols, days) if found is None else found
 
 
 async def renew_splits(shelf: Shelf, exchange: Splitter, clock: Clock, days: Days, priority: Priority) -> bool:
     """Ask for the splits of the window and of today, unless that was done today; whether it was asked."""
-    if not len(days.window):
+    if not len(days.window) or await are_split(shelf, days):
         return False
-    first = int(days.window[0])
-    spans = await shelf.ask(lambda history: history.fetched(SPLIT_DAYS))
-    if any(span.first <= first and days.today <= span.last for span in spans):
-        return False
-    now_ms = clock.wall_ms()
+    first, now_ms = int(days.window[0]), clock.wall_ms()
     found = await exchange.splits(first, days.today, priority=priority)
     rows = [
         {
@@ -99,6 +98,13 @@ async def renew_splits(shelf: Shelf, exchange: Splitter, clock: Clock, days: Day
     await shelf.ask(lambda history: history.put("splits", pa.Table.from_pylist(rows, SPLITS.schema)))
     await shelf.ask(lambda history: history.mark_fetched(SPLIT_DAYS, [Span("", first, days.today, now_ms)]))
     return True
+
+
+async def are_split(shelf: Shelf, days: Days) -> bool:
+    """Whether the splits of the window and of today were asked for today."""
+    first = int(days.window[0])
+    spans = await shelf.ask(lambda history: history.fetched(SPLIT_DAYS))
+    return any(span.first <= first and days.today <= span.last for span in spans)
 
 
 async def splits(shelf: Shelf, first: int, last: int) -> list[Split]:

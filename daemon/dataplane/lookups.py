@@ -88,6 +88,14 @@ class Lookups:
             return kept
         return await self._fetch(kind, key, fetch)
 
+    async def renew(self, kind: str, key: str, fetch: Fetch) -> Entry:
+        """The answer to (`kind`, `key`), fetched and kept, whatever was kept before.
+
+        Raises:
+            Exception: whatever `fetch` raises.
+        """
+        return await self._fetch(kind, key, fetch)
+
     async def known(self, kind: str, keys: Sequence[str]) -> dict[str, Entry]:
         """What is fresh in the cache, and no request for the rest."""
         now_ms = self._clock.wall_ms()

@@ -98,8 +98,7 @@ async def renew(shelf: Shelf, exchange: Lister, clock: Clock, today: int, priori
 
     What is no longer on it stays known, as not active.
     """
-    spans = await shelf.ask(lambda history: history.fetched(LISTED))
-    if any(span.first <= today <= span.last for span in spans):
+    if await is_listed(shelf, today):
         return False
     now_ms = clock.wall_ms()
     listed = await exchange.tickers(priority=priority)
@@ -113,6 +112,12 @@ async def renew(shelf: Shelf, exchange: Lister, clock: Clock, today: int, priori
     await shelf.ask(lambda history: history.put("tickers", table))
     await shelf.ask(lambda history: history.mark_fetched(LISTED, [Span("", today, today, now_ms)]))
     return True
+
+
+async def is_listed(shelf: Shelf, today: int) -> bool:
+    """Whether the list was asked for today."""
+    spans = await shelf.ask(lambda history: history.fetched(LISTED))
+    return any(span.first <= today <= span.last for span in spans)
 
 
 async def register(shelf: Shelf, companies: Mapping[str, Company], now_ms: int) -> int:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from daemon.dataplane.daystatistics import Days, renew_splits, statistics
+from daemon.dataplane.daystatistics import Days, are_split, renew_splits, statistics
 from daemon.dataplane.fetch import fetch, plan_for
 from daemon.dataplane.profile import BUCKET_MINUTES, BUCKETS, typical
-from daemon.dataplane.universe import renew, universe
+from daemon.dataplane.universe import is_listed, renew, universe
 from daemon.engine.sessions import PRE_MS
 from daemon.scan.judged import judged
 from daemon.scan.quotes import quotes
@@ -19,12 +19,11 @@ from streams.polygon.rest.errors import RestError
 from streams.polygon.rest.limiter import Priority
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
     from daemon.dataplane.fetch import Fetched
     from daemon.dataplane.lookups import Lookups
-    from daemon.dataplane.planner import FetchPlan
     from daemon.dataplane.shelf import Shelf
     from daemon.dataplane.universe import Universe
     from daemon.engine.sessions import SessionTable
@@ -34,6 +33,9 @@ if TYPE_CHECKING:
 
 RECENT_DAYS = 7
 """Trading days among which the last known one tells what is traded most."""
+
+NAMED = 5
+"""Examples in a trouble."""
 
 SINGLY = 100
 """Up to so many symbols are named in a request for quotes; for more the whole market is asked."""
@@ -118,14 +120,14 @@ class Scanner:
         self,
         wish: Wish,
         *,
-        explain: Callable[[FetchPlan], None] = lambda _plan: None,
+        explain: Callable[[str], None] = lambda _text: None,
         progress: Callable[[int, int], None] = lambda _done, _total: None,
     ) -> Scan:
         """Scan now.
 
         Args:
             wish: what.
-            explain: shown what will be asked before it is.
+            explain: told what will be asked, and why, before it is: first of the list, then of all that it is about.
             progress: told calls done and calls planned while history is fetched.
 
         Raises:
@@ -135,13 +137,17 @@ class Scanner:
         began_s, calls = self._clock.monotonic_s(), self._rest.calls
         self._troubles = []
         days = self._days()
-        chosen = await self._choose(wish, days)
+        chosen = await self._choose(wish, days, explain)
         plan = await plan_for(self._shelf, chosen.symbols, days.window, today=True)
-        explain(plan)
+        if len(days.window) and not await are_split(self._shelf, days):
+            explain("1 call or more for splits, of all symbols over the days needed: not asked today")
+        explain(plan.explain())
         result = await fetch(plan, self._rest, self._shelf, self._clock, priority=Priority.NEEDED, progress=progress)
         self._note(result)
-        await self._trying(renew_splits(self._shelf, self._rest, self._clock, days, Priority.NEEDED))
-        known = await statistics(self._shelf, self._lookups if not result.calls else None, chosen.symbols, days)
+        asked = await self._trying(renew_splits(self._shelf, self._rest, self._clock, days, Priority.NEEDED))
+        whole = asked is not None and not result.failed
+        lookups, changed = self._lookups if whole else None, bool(asked) or result.calls > 0
+        known = await statistics(self._shelf, lookups, chosen.symbols, days, changed=changed)
         few = len(chosen.symbols) <= SINGLY
         names = [symbol.decode() for symbol in chosen.symbols.tolist()]
         found = await self._rest.snapshot(names if few else None, priority=Priority.NEEDED)
@@ -149,6 +155,7 @@ class Scanner:
         begins_ms = self._begins_ms(now_ms)
         now, previous = quotes(found, chosen.symbols, begins_ms)
         known = known._replace(previous_close=np.where(np.isnan(known.previous_close), previous, known.previous_close))
+        self._note_strangers(wish, chosen.symbols[np.isnan(known.previous_close) & np.isnan(now.price)])
         share = typical(chosen.symbols).by(min((now_ms - begins_ms) / MINUTE_MS, BUCKETS * BUCKET_MINUTES))
         thought = judged(self._state, chosen.symbols, begins_ms)
         wanted = len(chosen.symbols) * len(days.window)
@@ -170,9 +177,11 @@ class Scanner:
     def _begins_ms(self, now_ms: int) -> int:
         return int(self._sessions.open_ms[max(int(self._sessions.day(now_ms)), 0)]) - PRE_MS
 
-    async def _choose(self, wish: Wish, days: Days) -> Universe:
+    async def _choose(self, wish: Wish, days: Days, explain: Callable[[str], None]) -> Universe:
         """What is scanned, with sectors by configuration where it names them."""
         if wish.symbols is None:
+            if not await is_listed(self._shelf, days.today):
+                explain("1 call for every thousand symbols that are listed: the list was not asked for today")
             await self._trying(renew(self._shelf, self._rest, self._clock, days.today, Priority.NEEDED))
         listed = await universe(self._shelf)
         if wish.symbols is not None:
@@ -183,6 +192,7 @@ class Scanner:
                 listed = listed.take(np.isin(listed.symbols, await self._traded_most(wish.most_symbols, days)))
         names = [symbol.decode() for symbol in listed.symbols.tolist()]
         sectors = [self._sectors.get(name, own) for name, own in zip(names, listed.sector, strict=True)]
+        self._note_schemes(names, sectors)
         return listed._replace(sector=sectors)
 
     async def _traded_most(self, most: int, days: Days) -> Symbols:
@@ -203,14 +213,32 @@ class Scanner:
         chosen: Symbols = symbols[np.argsort(-turnover, kind="stable")[:most]]
         return chosen
 
+    def _note_strangers(self, wish: Wish, strangers: Symbols) -> None:
+        if wish.symbols is not None and len(strangers):
+            named = ", ".join(symbol.decode() for symbol in strangers[:NAMED].tolist())
+            more = f" and {len(strangers) - NAMED:,} more" if len(strangers) > NAMED else ""
+            self._troubles.append(f"{named}{more}: the exchange knows nothing of them")
+
+    def _note_schemes(self, names: Sequence[str], sectors: Sequence[str]) -> None:
+        """A sector that has two names is two sectors."""
+        own = {sector for name, sector in zip(names, sectors, strict=True) if name in self._sectors}
+        stored = {sector for name, sector in zip(names, sectors, strict=True) if name not in self._sectors} - {""}
+        if own and stored - own:
+            named = ", ".join(sorted(stored - own)[:NAMED])
+            self._troubles.append(
+                f"one scheme of sectors: the file in engine.sectors has none of {named}, which the list of companies "
+                "names; ranks are within each name"
+            )
+
     def _note(self, result: Fetched) -> None:
         if result.failed:
             calls = "1 call" if result.failed == 1 else f"{result.failed} calls"
             self._troubles.append(f"{calls} for daily bars failed: {result.error}")
 
-    async def _trying(self, asked: Awaitable[object]) -> None:
-        """Something the table can go without."""
+    async def _trying(self, asked: Awaitable[bool]) -> bool | None:
+        """Something the table can go without; None if it could not be had."""
         try:
-            await asked
+            return await asked
         except RestError as error:
             self._troubles.append(str(error))
+            return None

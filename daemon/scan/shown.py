@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from rich.table import Table as RichTable
 from rich.text import Text
+
+from daemon.spoken import several
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,29 +59,40 @@ def document(scan: Scan) -> dict[str, Any]:
     }
 
 
-def shown(scan: Scan, most: int) -> RichTable:
-    """The first rows, in colours; the reasons last, for they are the longest."""
-    head = ("#", "symbol", "score", "price", "change", "gap", "rel. volume", "day range", "sector rank", "rules", "why")
-    table = RichTable(*head, caption=summary(scan), caption_justify="left", pad_edge=False, box=None)
-    for column in table.columns[2:9]:
-        column.justify = "right"
-    for row in rows(scan):
-        if row["rank"] > most:
-            break
-        table.add_row(
-            Text(str(row["rank"]), QUIET),
-            Text(row["symbol"], "bold"),
-            _number(row["score"], "{:.2f}"),
-            _number(row["price"], "{:,.2f}"),
-            _signed(row["change"]),
-            _signed(row["gap"]),
-            _number(row["relative_volume"], "{:.1f}x"),
-            _number(row["position"], "{:.0%}"),
-            _number(row["sector_rank"], "{:.0%}"),
-            Text(", ".join(row["rules"]), "yellow"),
-            Text(row["why"], overflow="fold"),
-        )
+COLUMNS: Final = ("#", "symbol", "score", "price", "change", "gap", "volume", "range", "sector", "rules", "why")
+NARROW: Final = ("#", "symbol", "score", "price", "change", "volume", "rules", "why")
+"""Of a window in which the others would leave no room for the reasons."""
+
+WIDE: Final = 110
+
+
+def shown(scan: Scan, most: int, width: int) -> RichTable:
+    """The first rows, in colours, for a window of so many columns; the reasons last, for they are the longest."""
+    head = COLUMNS if width >= WIDE else NARROW
+    table = RichTable(caption=summary(scan), caption_justify="left", pad_edge=False, box=None)
+    for name in head:
+        words = name in ("symbol", "rules", "why")
+        table.add_column(name, justify="left" if words else "right", no_wrap=name not in ("rules", "why"))
+    for row in islice(rows(scan), most):
+        cells = _cells(row)
+        table.add_row(*(cells[name] for name in head))
     return table
+
+
+def _cells(row: dict[str, Any]) -> dict[str, Text]:
+    return {
+        "#": Text(str(row["rank"]), QUIET),
+        "symbol": Text(row["symbol"], "bold"),
+        "score": _number(row["score"], "{:.2f}"),
+        "price": _number(row["price"], "{:,.2f}"),
+        "change": _signed(row["change"]),
+        "gap": _signed(row["gap"]),
+        "volume": _number(row["relative_volume"], "{:.1f}x"),
+        "range": _number(row["position"], "{:.0%}"),
+        "sector": _number(row["sector_rank"], "{:.0%}"),
+        "rules": Text(", ".join(row["rules"]), "yellow"),
+        "why": Text(row["why"], overflow="fold"),
+    }
 
 
 def summary(scan: Scan) -> str:
@@ -87,7 +101,7 @@ def summary(scan: Scan) -> str:
     all_, traded = len(scan.universe.symbols), len(scan.table.symbol)
     lines = [
         f"{moment(scan.as_of_ms)}: of {all_:,} symbols {traded:,} trade; {judged}",
-        f"{scan.seconds:.2f} s, {scan.calls} calls, {scan.hit_rate:.1%} of daily bars were known",
+        f"{scan.seconds:.2f} s, {several(scan.calls, 'call', 'calls')}, {scan.hit_rate:.1%} of daily bars were known",
         *(f"without: {trouble}" for trouble in scan.troubles),
     ]
     return "\n".join(lines)

@@ -65,7 +65,7 @@ class Table(NamedTuple):
         change: against the previous official close, 0.01 is one percent.
         gap: open against that close.
         relative_volume: volume against what is usual by this time of day.
-        position: of the price between the day's low and high, 0 to 1.
+        position: of the price between the session's low and high, 0 to 1; beyond them, in later hours, 0 or 1.
         activity: change in usual daily ranges, without its sign, times the square root of relative volume.
         sector_rank: share of its sector's symbols that changed less, 0 to 1.
         score: of the model.
@@ -116,7 +116,7 @@ def table(
         change = _known(quotes.price / statistics.previous_close - 1.0)
         gap = _known(quotes.open / statistics.previous_close - 1.0)
         relative_volume = _known(quotes.volume / (statistics.average_volume * usual_share))
-        position = _known((quotes.price - quotes.low) / (quotes.high - quotes.low))
+        position = _known(np.clip((quotes.price - quotes.low) / (quotes.high - quotes.low), 0.0, 1.0))
         moves = _known(np.abs(change) / statistics.average_range)
         gaps = _known(np.abs(gap) / statistics.average_range)
         activity = moves * np.sqrt(relative_volume)

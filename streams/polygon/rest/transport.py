@@ -150,7 +150,7 @@ class Transport:
         while failures < MOST_TRIES and left_s > 0:
             await self._turn(ask, priority)
             if self._circuit.is_open(self._clock.monotonic_s()):
-                raise RestUnavailable(ask.endpoint, f"it has not answered for a while ({last})")
+                raise RestUnavailable(ask.endpoint, f"{self.origin} has not answered for a while ({last})")
             asked_s = self._clock.monotonic_s()
             try:
                 async with asyncio.timeout(min(left_s, TRY_S)):
@@ -170,7 +170,7 @@ class Transport:
             else:
                 self._circuit.succeeded()
                 return body
-        raise RestUnavailable(ask.endpoint, f"{last}, tried {failures} times")
+        raise RestUnavailable(ask.endpoint, f"{last} (tried {failures} times at {self.origin})")
 
     async def _turn(self, ask: Ask, priority: Priority) -> None:
         try:

@@ -56,8 +56,12 @@ async def test_a_scan_is_shown_written_and_explained(tmp_path: Path, sessions: S
     async with exchange(days_of(sessions)) as simulator:
         first = await technic(simulator.port, tmp_path, "scan", "--max-symbols", "20", "-n", "5", "--explain")
         assert first.code == 0, first.err
-        assert "the fewest there can be" in first.err
+        plan = first.err.splitlines()
+        assert plan[0] == "1 call for every thousand symbols that are listed: the list was not asked for today"
+        assert plan[1].startswith("1 call or more for splits")
+        assert "the fewest there can be" in plan[2]
         assert "of 20 symbols" in first.out
+        assert all(line == line.rstrip() for line in first.out.splitlines())
         second = await technic(simulator.port, tmp_path, "scan", "--json", "--by", "activity", "--out", str(table))
     assert second.code == 0, second.err
     told = json.loads(second.out)
@@ -67,17 +71,26 @@ async def test_a_scan_is_shown_written_and_explained(tmp_path: Path, sessions: S
     assert [symbol for (symbol,) in written.project("symbol").fetchall()] == [row["symbol"] for row in told["rows"]]
 
 
+async def test_a_file_of_no_known_form_is_told_before_anything_is_asked(tmp_path: Path) -> None:
+    ended = await technic(1, tmp_path, "scan", "--out", str(tmp_path / "table.xlsx"))
+    assert ended.code == 64, ended.err
+    assert "ends in none of .csv, .json, .parquet" in ended.err
+
+
 async def test_a_watch_tells_a_line_a_scan_and_ends_by_itself(tmp_path: Path, sessions: SessionTable) -> None:
     names = tmp_path / "names.txt"
     names.write_text(f"{SyntheticMarket(150, seed=3).symbols[4].decode()}, NOSUCH # a remark\n")
     async with exchange(days_of(sessions)) as simulator:
         watched = await technic(
-            simulator.port, tmp_path, *("scan", "--symbols", str(names), "--watch", "1", "--duration", "4", "--json")
+            simulator.port,
+            tmp_path,
+            *("scan", "--symbols", str(names), "--watch", "--every", "1", "--duration", "4", "--json"),
         )
     assert watched.code == 0, watched.err
     lines = [json.loads(line) for line in watched.out.splitlines()]
     assert len(lines) >= 2
     assert lines[-1]["calls"] == 1
+    assert lines[-1]["troubles"] == ["NOSUCH: the exchange knows nothing of them"]
 
 
 async def test_a_wrong_key_and_an_exchange_that_is_away_are_told(tmp_path: Path, sessions: SessionTable) -> None:
@@ -114,8 +127,8 @@ def test_a_list_of_symbols_that_is_none_is_told_with_its_line(
 
 def test_symbols_are_separated_as_people_do(tmp_path: Path) -> None:
     path = tmp_path / "names.txt"
-    path.write_text("MSFT, AAPL\tBRK.B # three\n\nAAPL\n")
-    assert symbols_of(path).tolist() == [b"AAPL", b"BRK.B", b"MSFT"]
+    path.write_text("Symbol\nMSFT, aapl\tBRK.B BACpA # four\n\nAAPL\n")
+    assert symbols_of(path).tolist() == [b"AAPL", b"BACpA", b"BRK.B", b"MSFT"]
 
 
 async def test_a_newer_history_ends_a_scan_with_78(tmp_path: Path, sessions: SessionTable) -> None:

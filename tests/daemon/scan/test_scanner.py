@@ -16,7 +16,9 @@ from websockets.asyncio.client import connect
 
 from daemon import statefile
 from daemon.clock import SystemClock
+from daemon.dataplane.lookups import Lookups
 from daemon.dataplane.shelf import Shelf
+from daemon.dataplane.universe import register
 from daemon.engine.sessions import SessionTable
 from daemon.scan import shown
 from daemon.scan.scanner import Scanner, Wish
@@ -38,6 +40,8 @@ from streams.simulator.markettime import AS_FAST_AS_READ
 from streams.simulator.rest import Archive
 from streams.simulator.resthttp import Terms
 from streams.simulator.server import Simulator
+from tests.daemon.dataplane.test_lookups import Shelf as Cache
+from tests.fakes.clock import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -93,7 +97,9 @@ def sessions() -> SessionTable:
 
 
 @asynccontextmanager
-async def scanning(simulator: Simulator, folder: Path, sessions: SessionTable) -> AsyncIterator[Scanner]:
+async def scanning(
+    simulator: Simulator, folder: Path, sessions: SessionTable, lookups: Lookups | None = None
+) -> AsyncIterator[Scanner]:
     origin = f"http://127.0.0.1:{simulator.port}"
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
@@ -102,7 +108,8 @@ async def scanning(simulator: Simulator, folder: Path, sessions: SessionTable) -
         transport = Transport(origin, Secret("demo"), http=http, limiter=limiter, clock=CLOCK, jitter=jitter)
         market = MarketClock(origin, clock=CLOCK, http=http)
         await market.poll()
-        yield Scanner(Rest(transport), shelf, None, sessions, {"ZZZ": "energy"}, folder / FILE, CLOCK, market.wall_ms)
+        sectors = {"ZZZ": "energy"}
+        yield Scanner(Rest(transport), shelf, lookups, sessions, sectors, folder / FILE, CLOCK, market.wall_ms)
 
 
 def days_of(sessions: SessionTable) -> list[int]:
@@ -177,6 +184,51 @@ async def test_days_that_fail_are_told_and_asked_again(tmp_path: Path, sessions:
     assert (again.calls, again.troubles) == (2, ())
 
 
+async def test_statistics_are_kept_for_the_day_once_they_are_whole(tmp_path: Path, sessions: SessionTable) -> None:
+    kept = Cache(ManualClock())
+    faults = Script(("/v2/aggs/grouped/.*2025-01-15", 5, status(503)))
+    async with exchange(days_of(sessions), faults=faults) as simulator:
+        async with scanning(simulator, tmp_path, sessions, Lookups(kept, CLOCK)) as scanner:
+            without = await scanner.scan(Wish())
+        assert without.troubles
+        assert not kept.entries
+    async with exchange(days_of(sessions)) as simulator:
+        async with scanning(simulator, tmp_path, sessions, Lookups(kept, CLOCK)) as scanner:
+            found = await scanner.scan(Wish())
+        assert np.isfinite(found.table.relative_volume).sum() > 130
+        (entry,) = kept.entries.values()
+        async with scanning(simulator, tmp_path, sessions, Lookups(kept, CLOCK)) as scanner:
+            again = await scanner.scan(Wish())
+        np.testing.assert_array_equal(np.sort(again.table.gap), np.sort(found.table.gap))
+    assert list(kept.entries.values()) == [entry]
+
+
+async def test_names_of_two_schemes_of_sectors_are_told(tmp_path: Path, sessions: SessionTable) -> None:
+    names = [symbol.decode() for symbol in MARKET.tolist()]
+    companies = {names[0]: Company("One", "XNAS", "CS", sector="Technology")}
+    async with exchange(days_of(sessions)) as simulator, scanning(simulator, tmp_path, sessions) as scanner:
+        await register(scanner._shelf, companies, 0)
+        scanner._sectors = {names[1]: "Information Technology"}
+        found = await scanner.scan(Wish())
+    (trouble,) = found.troubles
+    assert "engine.sectors has none of Technology" in trouble
+
+
+@pytest.mark.parametrize(("width", "gone"), [(80, True), (140, False)])
+async def test_a_narrow_window_leaves_out_what_it_has_no_room_for(
+    tmp_path: Path, sessions: SessionTable, width: int, gone: bool
+) -> None:
+    async with exchange(days_of(sessions)) as simulator, scanning(simulator, tmp_path, sessions) as scanner:
+        found = await scanner.scan(Wish(by="activity"))
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(shown.shown(found, 5, width))
+    lines = console.export_text().splitlines()
+    assert ("gap" not in lines[0].split()) is gone
+    for row in range(5):
+        (line,) = [one for one in lines if one.split()[:1] == [str(row + 1)]]
+        assert found.table.symbol[row].decode() in line
+
+
 async def test_without_quotes_there_is_no_table(tmp_path: Path, sessions: SessionTable) -> None:
     faults = Script(("/v2/snapshot/.*", 99, status(503)))
     async with exchange(days_of(sessions), faults=faults) as simulator, scanning(simulator, tmp_path, sessions) as one:
@@ -229,7 +281,7 @@ async def test_a_table_is_shown_and_told_with_all_that_is_known(tmp_path: Path, 
     async with exchange(days_of(sessions)) as simulator, scanning(simulator, tmp_path, sessions) as scanner:
         found = await scanner.scan(Wish(by="activity", most_rows=3))
     console = Console(width=200, record=True, file=io.StringIO())
-    console.print(shown.shown(found, 2))
+    console.print(shown.shown(found, 2, 200))
     text = console.export_text()
     best = found.table.symbol[0].decode()
     assert best in text

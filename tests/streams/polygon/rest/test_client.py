@@ -83,7 +83,8 @@ async def test_server_error_that_stays_is_given_up_after_five_tries() -> None:
         error = await refused(server, RestUnavailable)
     assert len(server.asked) == 5
     assert str(error) == (
-        "grouped day by REST: HTTP 503: maintenance, tried 5 times; it is asked again when it is needed next"
+        f"grouped day by REST: HTTP 503: maintenance (tried 5 times at {server.origin}); "
+        "it is asked again when it is needed next"
     )
 
 
