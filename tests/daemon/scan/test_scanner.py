@@ -185,7 +185,7 @@ async def test_days_that_fail_are_told_and_asked_again(tmp_path: Path, sessions:
 
 
 async def test_statistics_are_kept_for_the_day_once_they_are_whole(tmp_path: Path, sessions: SessionTable) -> None:
-    kept = Cache(ManualClock())
+    kept = Cache(ManualClock(wall_ms=CLOCK.wall_ms()))
     faults = Script(("/v2/aggs/grouped/.*2025-01-15", 5, status(503)))
     async with exchange(days_of(sessions), faults=faults) as simulator:
         async with scanning(simulator, tmp_path, sessions, Lookups(kept, CLOCK)) as scanner:
