@@ -10,15 +10,18 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import numpy as np
 import structlog
 
+from daemon.dataplane import dayprofile
 from daemon.dataplane.athand import Morning
+from daemon.dataplane.dayprofile import DAYS as PROFILE_DAYS
 from daemon.dataplane.daystable import days_table
 from daemon.dataplane.daystatistics import Days, renew_splits, splits, statistics
 from daemon.dataplane.fetch import fetch, plan_for
 from daemon.dataplane.universe import renew, universe
 from daemon.engine.periods import DAILY
-from daemon.engine.sessions import NO_DAY
+from daemon.engine.sessions import DAY_MS, NO_DAY
 from streams.bars import MINUTE_MS, SYMBOL
 from streams.history.errors import HistoryError
 from streams.polygon.rest.errors import RestError
@@ -141,6 +144,8 @@ class DayRoll:
             troubles.append(await self._fetch(days, listed))
             if plane.rest.calls > asked:
                 await self._begin(days, listed, whole=not any(troubles))
+            begins_ms = self._sessions.pre_ms[np.isin(self._sessions.open_ms // DAY_MS, days.before[-PROFILE_DAYS:])]
+            await dayprofile.keep(plane.shelf, plane.lookups, listed.symbols, begins_ms, days.today)
         except HistoryError as error:
             return str(error)
         return "; ".join(filter(None, troubles))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 import pyarrow as pa
@@ -129,7 +130,7 @@ def decode(content: bytes) -> SymbolStatistics | None:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             columns = [arrays[name] for name in SymbolStatistics._fields]
-    except (ValueError, OSError, KeyError, EOFError):
+    except (ValueError, OSError, KeyError, EOFError, BadZipFile):
         return None
     size = len(columns[0])
     plain = columns[0].dtype.kind == "S" and all(one.dtype.kind == "f" for one in columns[1:])

@@ -55,8 +55,34 @@ def typical(symbols: Symbols) -> VolumeProfile:
     return VolumeProfile(symbols, np.full((len(symbols), BUCKETS), np.nan, np.float32), market.astype(np.float32))
 
 
+class Shares:
+    """A profile in the making, a day after the other; every day counts alike, however much was traded.
+
+    Args:
+        symbols: ``S16[s]``, sorted.
+    """
+
+    def __init__(self, symbols: Symbols) -> None:
+        self._symbols = symbols
+        self._shares, self._days = np.zeros((len(symbols), BUCKETS)), np.zeros((len(symbols), 1))
+
+    def add(self, traded: Floats) -> None:
+        """A day: shares traded in each five minutes, ``float64[s, BUCKETS]``."""
+        so_far = traded.cumsum(axis=1)
+        total = so_far[:, -1:]
+        self._shares += np.divide(so_far, total, out=np.zeros_like(so_far), where=total > 0)
+        self._days += total > 0
+
+    def profile(self) -> VolumeProfile:
+        """Of the days so far."""
+        share = np.where(self._days >= LEAST_DAYS, self._shares / np.maximum(self._days, 1), np.nan)
+        own = share[~np.isnan(share[:, -1])]
+        market = own.mean(axis=0) if len(own) else np.full(BUCKETS, np.nan)
+        return VolumeProfile(self._symbols, share.astype(np.float32), market.astype(np.float32))
+
+
 def volume_profile(symbols: Symbols, index: Longs, day: Longs, minute: Longs, volume: Floats) -> VolumeProfile:
-    """From minute bars of earlier days; every day counts alike, however much was traded.
+    """From minute bars of earlier days.
 
     Args:
         symbols: ``S16[s]``, sorted.
@@ -69,14 +95,9 @@ def volume_profile(symbols: Symbols, index: Longs, day: Longs, minute: Longs, vo
     """
     inside = (minute >= 0) & (minute < BUCKETS * BUCKET_MINUTES)
     cell = index * BUCKETS + minute // BUCKET_MINUTES
-    shares, days = np.zeros((len(symbols), BUCKETS)), np.zeros((len(symbols), 1))
+    shares = Shares(symbols)
     for one in np.unique(day[inside]):
         bars = inside & (day == one)
-        traded = np.bincount(cell[bars], volume[bars], shares.size).reshape(shares.shape).cumsum(axis=1)
-        total = traded[:, -1:]
-        shares += np.divide(traded, total, out=np.zeros_like(traded), where=total > 0)
-        days += total > 0
-    share = np.where(days >= LEAST_DAYS, shares / np.maximum(days, 1), np.nan)
-    own = share[~np.isnan(share[:, -1])]
-    market = own.mean(axis=0) if len(own) else np.full(BUCKETS, np.nan)
-    return VolumeProfile(symbols, share.astype(np.float32), market.astype(np.float32))
+        traded = np.bincount(cell[bars], volume[bars], len(symbols) * BUCKETS).astype(np.float64)
+        shares.add(traded.reshape(-1, BUCKETS))
+    return shares.profile()

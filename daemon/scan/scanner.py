@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from daemon.dataplane import dayprofile
 from daemon.dataplane.daystatistics import Days, are_split, renew_splits, statistics
 from daemon.dataplane.fetch import fetch, plan_for
-from daemon.dataplane.profile import BUCKET_MINUTES, BUCKETS, typical
+from daemon.dataplane.profile import BUCKET_MINUTES, BUCKETS
 from daemon.dataplane.universe import is_listed, renew, universe
 from daemon.engine.sessions import PRE_MS
 from daemon.scan.judged import judged
@@ -69,6 +70,7 @@ class Scan(NamedTuple):
         wanted, had: daily bars needed, and those of them that were known before; silent days are known, too.
         seconds: all of it.
         troubles: what could not be had, in words; the table is without it.
+        profiles: symbols whose relative volume goes by their own usual day; that of the others by a typical one.
     """
 
     table: Table
@@ -80,6 +82,7 @@ class Scan(NamedTuple):
     had: int
     seconds: float
     troubles: tuple[str, ...]
+    profiles: int = 0
 
     @property
     def hit_rate(self) -> float:
@@ -156,7 +159,8 @@ class Scanner:
         now, previous = quotes(found, chosen.symbols, begins_ms)
         known = known._replace(previous_close=np.where(np.isnan(known.previous_close), previous, known.previous_close))
         self._note_strangers(wish, chosen.symbols[np.isnan(known.previous_close) & np.isnan(now.price)])
-        share = typical(chosen.symbols).by(min((now_ms - begins_ms) / MINUTE_MS, BUCKETS * BUCKET_MINUTES))
+        usual = await dayprofile.kept(self._lookups, chosen.symbols, days.today)
+        share = usual.by(min((now_ms - begins_ms) / MINUTE_MS, BUCKETS * BUCKET_MINUTES))
         thought = judged(self._state, chosen.symbols, begins_ms)
         wanted = len(chosen.symbols) * len(days.window)
         return Scan(
@@ -169,6 +173,7 @@ class Scanner:
             wanted - plan.cells,
             self._clock.monotonic_s() - began_s,
             tuple(self._troubles),
+            int(np.isfinite(usual.share[:, -1]).sum()),
         )
 
     def _days(self) -> Days:

@@ -53,6 +53,7 @@ def document(scan: Scan) -> dict[str, Any]:
         "calls": scan.calls,
         "daily_bars_wanted": scan.wanted,
         "daily_bars_known": scan.had,
+        "volume_profiles": scan.profiles,
         "seconds": round(scan.seconds, 3),
         "troubles": list(scan.troubles),
         "rows": list(rows(scan)),
