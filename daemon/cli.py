@@ -284,6 +284,7 @@ def universe(
     max_price: Annotated[float | None, typer.Option(metavar="USD", help="Only if it closed at most here.")] = None,
     min_volume: Annotated[float | None, typer.Option(metavar="N", help="Only so many shares a day.")] = None,
     min_market_cap: Annotated[float | None, typer.Option(metavar="USD", help="Only so large companies.")] = None,
+    by_sector: Annotated[bool, typer.Option("--by-sector", help="Sectors instead: how their symbols spread.")] = False,
     lines: Annotated[int, typer.Option("-n", "--lines", metavar="N", min=1, help="Rows to show.")] = 25,
     as_json: Json = False,
 ) -> None:
@@ -295,7 +296,7 @@ def universe(
     from daemon.commands import universe as command  # noqa: PLC0415
 
     wanted = command.Filter(tuple(kind or ()), tuple(sector or ()), min_price, max_price, min_volume, min_market_cap)
-    command.show(config, wanted, companies=companies, lines=lines, as_json=as_json)
+    command.show(config, wanted, companies=companies, lines=lines, as_json=as_json, by_sector=by_sector)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,8 +17,11 @@ from daemon.clock import SystemClock
 from daemon.commands.begin import begin
 from daemon.commands.scan import history_of
 from daemon.dataplane.daystatistics import Days, statistics
+from daemon.dataplane.fetch import GROUPED
 from daemon.dataplane.shelf import Shelf
+from daemon.dataplane.statistics import LONG_DAYS, MEASURES, PERCENTILES, SymbolStatistics, of_sectors
 from daemon.dataplane.universe import register, universe
+from daemon.engine.sessions import DAY_MS
 from streams.companyfile import read_companies
 
 if TYPE_CHECKING:
@@ -25,7 +29,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from daemon.config import Config
-    from daemon.dataplane.statistics import SymbolStatistics
     from daemon.dataplane.universe import Universe
     from streams.types import Flags, Floats
 
@@ -43,13 +46,17 @@ class Filter(NamedTuple):
     min_market_cap: float | None = None
 
 
-def show(path: Path | None, wanted: Filter, *, companies: Path | None, lines: int, as_json: bool) -> None:
-    """Take in a file of companies if one is given, then list what is known and wanted."""
+def show(
+    path: Path | None, wanted: Filter, *, companies: Path | None, lines: int, as_json: bool, by_sector: bool = False
+) -> None:
+    """Take in a file of companies if one is given, then list what is known and wanted, or its sectors."""
     config = begin(path, writes=("folder", "cache"))
-    asyncio.run(_show(config, wanted, companies, lines, as_json=as_json))
+    asyncio.run(_show(config, wanted, companies, lines, as_json=as_json, by_sector=by_sector))
 
 
-async def _show(config: Config, wanted: Filter, companies: Path | None, lines: int, *, as_json: bool) -> None:
+async def _show(
+    config: Config, wanted: Filter, companies: Path | None, lines: int, *, as_json: bool, by_sector: bool
+) -> None:
     clock = SystemClock()
     async with Shelf(lambda: history_of(config)) as shelf:
         if companies is not None:
@@ -57,22 +64,26 @@ async def _show(config: Config, wanted: Filter, companies: Path | None, lines: i
             sys.stderr.write(f"technic: {taken:,} companies taken in from {companies}\n")
         everything = await universe(shelf)
         sessions = calendar.load(config.state.cache, clock.wall_ms()).sessions
-        last = await shelf.ask(lambda history: history.fetched("grouped days"))
-        now_ms = max([(span.last + 1) * 86_400_000 for span in last], default=clock.wall_ms())
-        days = Days(*sessions.dates(min(now_ms, clock.wall_ms()), 260))
+        known_days = [span.last for span in await shelf.ask(lambda history: history.fetched(GROUPED))]
+        later = sessions.open_ms[sessions.open_ms // DAY_MS > max(known_days, default=np.inf)]
+        days = Days(*sessions.dates(int(later[0]) if len(later) else clock.wall_ms(), LONG_DAYS))
         known = await statistics(shelf, None, everything.symbols, days)
     chosen = matching(everything, known, wanted)
-    found = list(_rows(everything, known, chosen))
+    found = list(_sectors(everything, known, chosen) if by_sector else _rows(everything, known, chosen))
     if as_json:
         sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
         return
     if not len(everything.symbols):
         sys.stderr.write("technic: nothing is known yet: technic scan asks the exchange, --import FILE reads a list\n")
         return
+    table = _sector_table(found) if by_sector else _table(found, len(everything.symbols), lines)
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = WIDE
-    console.print(_table(found, len(everything.symbols), lines))
+    if console.is_terminal:
+        console.print(table)
+        return
+    text = io.StringIO()
+    Console(file=text, highlight=False, width=WIDE).print(table)
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in text.getvalue().splitlines())
 
 
 def matching(known: Universe, usual: SymbolStatistics, wanted: Filter) -> Flags:
@@ -111,6 +122,47 @@ def _rows(known: Universe, usual: SymbolStatistics, chosen: Flags) -> Iterator[d
             "average_volume": _number(usual.average_volume[k]),
             "average_range": _number(usual.average_range[k]),
         }
+
+
+def _sectors(known: Universe, usual: SymbolStatistics, chosen: Flags) -> Iterator[dict[str, Any]]:
+    """Records, the most symbols first: how the usual days of each sector's symbols spread."""
+    some = SymbolStatistics(*(column[chosen] for column in usual))  # type: ignore[arg-type]  # columns alike
+    sector_of = dict(zip(known.symbols.tolist(), known.sector, strict=True))
+    found = of_sectors(some, sector_of)
+    for g in np.argsort(-found.symbols, kind="stable").tolist():
+        yield {
+            "sector": found.sectors[g],
+            "symbols": int(found.symbols[g]),
+            **{
+                measure: {
+                    "mean": _number(found.mean[g, m]),
+                    "deviation": _number(found.deviation[g, m]),
+                    **{
+                        f"p{at:.0f}": _number(value)
+                        for at, value in zip(PERCENTILES, found.percentiles[g, m], strict=True)
+                    },
+                }
+                for m, measure in enumerate(MEASURES)
+            },
+        }
+
+
+def _sector_table(found: list[dict[str, Any]]) -> Table:
+    head = ("sector", "symbols", "median volume", "range: mean", "deviation", "last change: mean", "p10", "p90")
+    table = Table(*head, box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in found:
+        spread, change = row["average_range"], row["previous_change"]
+        table.add_row(
+            row["sector"] or "(not known)",
+            f"{row['symbols']:,}",
+            _shown(row["average_volume"]["p50"], "{:,.0f}"),
+            _shown(spread["mean"], "{:.1%}"),
+            _shown(spread["deviation"], "{:.1%}"),
+            *(_shown(change[name], "{:+.1%}") for name in ("mean", "p10", "p90")),
+        )
+    return table
 
 
 def _table(found: list[dict[str, Any]], every: int, lines: int) -> Table:

@@ -12,6 +12,9 @@ from daemon.commands.universe import Filter, matching
 from daemon.dataplane.statistics import SymbolStatistics
 from daemon.dataplane.universe import Universe
 from streams.bars import SYMBOL
+from streams.dailyfile import DailyBars
+from streams.history.open import open_history
+from streams.history.protocol import Span
 from tests.fakes.program import technic
 
 if TYPE_CHECKING:
@@ -58,7 +61,7 @@ def companies(tmp_path: Path) -> Path:
 
 
 def universe(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    return technic("universe", *arguments, folder=folder)
+    return technic("universe", *arguments, folder=folder, environ={"TECHNIC_STATE__FOLDER": str(folder / "state")})
 
 
 def test_a_file_is_taken_in_and_known_from_then_on(companies: Path, tmp_path: Path) -> None:
@@ -68,6 +71,32 @@ def test_a_file_is_taken_in_and_known_from_then_on(companies: Path, tmp_path: Pa
     assert "Exxon" in taken.stdout
     (only,) = json.loads(universe(tmp_path, "--sector", "health care", "--json").stdout)
     assert (only["symbol"], only["market_cap"], only["previous_close"]) == ("PFE", 1e11, None)
+
+
+def test_sectors_are_told_with_how_their_symbols_spread(companies: Path, tmp_path: Path) -> None:
+    with open_history(tmp_path / "state" / "history") as history:
+        days = closes({"XOM": [100.0, 110.0], "CVX": [100.0, 120.0], "PFE": [50.0, 49.0]})
+        history.write_daily(days, "test", 0)
+        history.mark_fetched("grouped days", [Span("", int(days.day[0]), int(days.day[1]), 0)])
+    companies.write_text("symbol,name,sector\nXOM,Exxon,Energy\nPFE,Pfizer,Health Care\nCVX,Chevron,Energy\n")
+    told = universe(tmp_path, "--import", companies, "--by-sector", "--json")
+    energy, health = json.loads(told.stdout)
+    assert (energy["sector"], energy["symbols"], health["symbols"]) == ("Energy", 2, 1)
+    assert energy["previous_change"]["mean"] == pytest.approx(0.15)
+    assert energy["previous_change"]["deviation"] == pytest.approx(0.1 / 2**0.5)
+    assert energy["previous_change"]["p50"] == pytest.approx(0.15)
+    assert health["previous_change"]["deviation"] is None  # of one
+    shown = universe(tmp_path, "--by-sector").stdout
+    assert "+15.0%" in shown
+    assert all(line == line.rstrip() for line in shown.splitlines())
+
+
+def closes(of: dict[str, list[float]]) -> DailyBars:
+    """Closes of 24 and 25 September 2026."""
+    symbol = np.repeat(np.array([name.encode() for name in of], SYMBOL), 2)
+    close = np.array([one for pair in of.values() for one in pair])
+    days = (np.datetime64("2026-09-24") - np.datetime64("1970-01-01")).astype(int) + np.tile([0, 1], len(of))
+    return DailyBars(symbol, days, np.stack([close, close, close, close, close * 1_000]), 0)
 
 
 def test_an_empty_store_says_what_to_do(tmp_path: Path) -> None:
