@@ -242,30 +242,57 @@ def mounted(command: str, script: str, place: Path) -> str:
     return done.stdout
 
 
-FILL = """
+FULL = """
 import sys
 from pathlib import Path
 import numpy as np
 from streams.history.errors import HistoryUnavailableError
 from streams.history.files import FileHistory
 from tests.streams.history.samples import OPEN_MS, minutes
-history, stored = FileHistory(Path(sys.argv[1])), 0
-try:
-    for k in range(1000):
-        bars = minutes([f"S{n}" for n in range(1000)], [OPEN_MS + k * 60_000])
-        bars.values[:] = np.random.default_rng(k).random(bars.values.shape)
-        stored += history.write_minutes(bars)
-except HistoryUnavailableError as error:
-    print("full" if "space" in str(error) else error)
-found = history.minutes(None, OPEN_MS, OPEN_MS + 10**9).num_rows
-print("all readable" if found == stored > 1000 else (found, stored))
+from tests.streams.history.test_small import alerts
+
+folder, stored = Path(sys.argv[1]), 0
+ballast = folder / "ballast"
+ballast.write_bytes(bytes(200_000))
+history = FileHistory(folder)
+
+def noisy(k):
+    bars = minutes([f"S{n}" for n in range(1000)], [OPEN_MS + k * 60_000])
+    bars.values[:] = np.random.default_rng(k).random(bars.values.shape)
+    return bars
+
+def told():
+    return len(history.read("alerts", 0, OPEN_MS * 2))
+
+def until_full(write):
+    done = 0
+    try:
+        for k in range(1000):
+            done += write(k)
+    except HistoryUnavailableError as error:
+        print(error)
+    return done
+
+history.append("alerts", alerts(0))
+stored = until_full(lambda k: history.write_minutes(noisy(k)))
+alerted = 1 + until_full(lambda k: history.append("alerts", alerts(*range(1 + 50 * k, 51 + 50 * k))))
+kept = history.minutes(None, OPEN_MS, OPEN_MS + 10**9).num_rows, told()
+print("all readable" if kept == (stored, alerted) and stored > 1000 else (kept, stored, alerted))
+ballast.unlink()
+print(history.write_minutes(noisy(500)), history.append("alerts", alerts(100_000)), told() - alerted)
 """
 
 
-def test_a_full_disk_is_an_error_and_what_was_stored_stays_readable(tmp_path: Path) -> None:
-    (tmp_path / "small").mkdir()
-    said = mounted(f"mount -t tmpfs -o size=1m none {tmp_path}/small", FILL, tmp_path / "small")
-    assert said.split() == ["full", "all", "readable"]
+def test_a_full_disk_is_named_what_was_stored_stays_readable_and_writing_goes_on_when_there_is_space(
+    tmp_path: Path,
+) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    bars, small_tables, *rest = mounted(f"mount -t tmpfs -o size=1m none {small}", FULL, small).splitlines()
+    assert f"{small}/minutes/day=2025-01-06: No space left on device; free or mend the disk" in bars
+    assert f"{small}/history.sqlite: database or disk is full" in small_tables
+    assert "free or mend the disk" in small_tables
+    assert rest == ["all readable", "1000 1 1"]
 
 
 READ_ONLY = """

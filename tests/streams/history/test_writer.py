@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from streams.history.errors import HistoryForeignError, HistoryUnavailableError
-from streams.history.postgres import PostgresHistory
 from streams.history.protocol import Span
 from streams.history.writer import HistoryWriter
-from tests.fakes.postgres import Postgres, wait_until
+from tests.fakes.postgres import wait_until
 from tests.streams.history.samples import JAN_6, OPEN_MS, days, minutes
 from tests.streams.history.test_small import alerts
 
@@ -179,19 +178,3 @@ def test_the_end_does_not_wait_for_a_store_that_hangs(frail: Frail, writer: Hist
     frail.door.clear()
     writer.minutes(minutes(["A"], [OPEN_MS]))
     assert not writer.close(0.01)
-
-
-@pytest.mark.usefixtures("postgres")
-def test_a_killed_server_loses_nothing_that_waited() -> None:
-    with Postgres() as server:
-        writer = HistoryWriter(lambda: PostgresHistory(server.url, deadline_s=5), first_pause_s=0.01)
-        writer.minutes(minutes(["A"], [OPEN_MS]))
-        assert writer.flush(PATIENCE_S)
-        server.kill()
-        writer.minutes(minutes(["B"], [OPEN_MS]))
-        wait_until(lambda: writer.standing.failures)
-        writer.minutes(minutes(["C"], [OPEN_MS]))
-        server.start()
-        assert writer.close(PATIENCE_S)
-        with PostgresHistory(server.url) as history:
-            assert history.minutes(None, OPEN_MS, OPEN_MS + 1)["symbol"].to_pylist() == ["A", "B", "C"]
