@@ -6,7 +6,6 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-import numpy as np
 import structlog
 
 from daemon import sectorfile
@@ -99,9 +98,9 @@ def _daily(path: Path, _changed_ns: int) -> DailyTable:
     from streams.dailyfile import read_daily  # noqa: PLC0415 (DuckDB, which a start without such a file need not load)
 
     days = read_daily(path)
-    closes_only = int(np.isnan(days.values[1:3]).any(axis=0).sum())  # no high or no low: the close stands for it
-    log.info("daily bars", path=str(path), bars=len(days.day), left_out=days.rejected, closes_only=closes_only)
-    return DailyTable(days.symbol, days.day, days.values)
+    table = DailyTable(days.symbol, days.day, days.values)
+    log.info("daily bars", path=str(path), bars=len(days.day), left_out=days.rejected, closes_only=table.closes_only)
+    return table
 
 
 def teacher_of(config: Config, clock: Clock, *, patient: bool) -> Link | None:

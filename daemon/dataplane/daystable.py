@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import structlog
 
 from daemon.dataplane.daystatistics import splits
 from daemon.engine.days import DailyTable
@@ -12,6 +13,8 @@ from daemon.engine.days import DailyTable
 if TYPE_CHECKING:
     from daemon.dataplane.shelf import Shelf
     from streams.types import Longs
+
+log = structlog.get_logger()
 
 
 async def days_table(shelf: Shelf, days: Longs, today: int) -> DailyTable:
@@ -30,6 +33,8 @@ async def days_table(shelf: Shelf, days: Longs, today: int) -> DailyTable:
     first, last = int(days[0]), int(days[-1])
     bars = await shelf.ask(lambda history: history.daily(None, first, last))
     table = DailyTable(bars.symbol, bars.day, bars.values)
+    if table.closes_only:
+        log.info("daily bars", bars=len(bars.day), closes_only=table.closes_only)
     for one in await splits(shelf, first, today - 1):
         table.split(one.symbol, one.day, one.old / one.new)
     return table

@@ -55,6 +55,11 @@ class DailyTable:
         self._splits: set[tuple[bytes, int]] = set()
         self._before: dict[bytes, bytes] = {}
 
+    @property
+    def closes_only(self) -> int:
+        """Bars that lack their high or low: the close stands for it."""
+        return int(np.isnan(self.values[HIGH : LOW + 1]).any(axis=0).sum())
+
     def copy(self) -> DailyTable:
         """One that may be changed while others use this."""
         return deepcopy(self)
