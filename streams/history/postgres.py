@@ -8,7 +8,6 @@ server replaces it. They lie under the key by which they are read: a minute of a
 from __future__ import annotations
 
 import re
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import pyarrow as pa
@@ -18,6 +17,7 @@ from streams.history.connection import DEADLINE_S, Connection
 from streams.history.errors import HistoryKnownError
 from streams.history.kept import Kept, KeptSpans, bars_of
 from streams.history.merge import merged
+from streams.history.pgprune import prune
 from streams.history.pgschema import ask, bring_up
 from streams.history.protocol import DAY_MS, KEEP, MIDNIGHT_MS, Span
 from streams.history.schema import (
@@ -30,7 +30,7 @@ from streams.history.schema import (
     wanted,
 )
 from streams.history.spans import joined, since
-from streams.history.tables import ALERTS, FETCHED, OUTCOMES, QUESTIONS, SMALL, SPANS, insert
+from streams.history.tables import FETCHED, QUESTIONS, SMALL, SPANS, insert
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -137,19 +137,9 @@ class PostgresHistory:
     def prune(self, now_ms: int, keep: Retention = KEEP) -> None:
         """Delete what is older than `keep`."""
         minute_ms, day = now_ms - keep.minute_days * DAY_MS, now_ms // DAY_MS - keep.daily_days
-        rules = [
-            f"DELETE FROM minutes WHERE start_ms < {minute_ms}",
-            f"DELETE FROM questions WHERE asked_ms < {minute_ms}",
-            f"DELETE FROM daily WHERE day < {_date(day)}",
-            *(
-                f"DELETE FROM {t.name} WHERE {t.time} < {now_ms - keep.journal_days * DAY_MS}"
-                for t in (ALERTS, OUTCOMES)
-            ),
-        ]
         self._change_spans("minutes", lambda spans: since(spans, minute_ms))
         self._change_spans("daily", lambda spans: since(spans, day))
-        for rule in rules:
-            self._connection.run(partial(_do, rule))
+        prune(self._connection, now_ms, keep)
 
     def close(self) -> None:
         """Close the connection."""
@@ -245,10 +235,6 @@ def _last_of_equals(rows: pa.Table, table: Table) -> pa.Table:
     keys = zip(*(rows[name].to_pylist() for name in table.key), strict=True)
     last = {key: place for place, key in enumerate(keys)}
     return rows if not table.replaces or len(last) == len(rows) else rows.take(list(last.values()))
-
-
-def _do(statement: str, cursor: Any) -> None:
-    cursor.execute(statement)
 
 
 def _table(cursor: Any, statement: str) -> pa.Table:

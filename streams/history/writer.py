@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
+import structlog
 
 from streams.history.errors import HistoryError, HistoryRefusedError, HistoryUnavailableError
 from streams.history.pending import Item, first_run, write
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from streams.bars import BarBatch
     from streams.dailyfile import DailyBars
     from streams.history.protocol import History, Journal, Register, Retention, Span
+
+log = structlog.get_logger()
 
 LIMIT_ROWS: Final = 2_000_000
 """Rows that may wait: a bar is about 100 bytes, so 200 MB, or three hours of 10,000 symbols."""
@@ -249,5 +251,7 @@ class HistoryWriter:
 
 
 def _prune(history: History, now_ms: int, keep: Retention) -> None:
-    with suppress(HistoryUnavailableError):
+    try:
         history.prune(now_ms, keep)
+    except HistoryUnavailableError as error:
+        log.warning("history not pruned", what=str(error), remedy="tried again tomorrow; what has gone stays gone")

@@ -21,7 +21,7 @@ from streams.history.errors import (
 from streams.history.migrations import STEPS, VERSION
 from streams.history.open import open_history
 from streams.history.postgres import PostgresHistory
-from streams.history.protocol import Span
+from streams.history.protocol import DAY_MS, Retention, Span
 from streams.history.tables import ALERTS
 from streams.history.verdict import judged, shown, spoken
 from streams.secret import Secret
@@ -257,6 +257,22 @@ def test_a_user_may_be_given_an_empty_schema_instead_of_the_right_to_make_one(po
     sql(url, "CREATE SCHEMA technic AUTHORIZATION keeper")
     with open_history(Secret(url.reveal().replace("postgres:@", "keeper:@"))) as history:
         assert history.write_minutes(minutes(["A"], [OPEN_MS])) == 1
+
+
+def test_old_days_go_one_by_one_so_that_one_that_fails_does_not_bring_the_others_back(postgres: Postgres) -> None:
+    url = postgres.database()
+    with PostgresHistory(url) as history:
+        history.write_minutes(minutes(["A", "B"], [OPEN_MS + day * DAY_MS for day in (0, 1, 30, 60)]))
+        body = "$$ BEGIN RAISE 'too long'; END $$"
+        sql(url, f"CREATE FUNCTION technic.stop() RETURNS trigger LANGUAGE plpgsql AS {body}")
+        when = f"FOR EACH ROW WHEN (OLD.start_ms = {OPEN_MS + 30 * DAY_MS})"
+        sql(url, f"CREATE TRIGGER stop BEFORE DELETE ON technic.minutes {when} EXECUTE FUNCTION technic.stop()")
+        with pytest.raises(HistoryUnavailableError, match="too long"):
+            history.prune(OPEN_MS + 60 * DAY_MS, Retention(minute_days=5))
+        assert history.kept().minutes.days == 2
+        sql(url, "DROP TRIGGER stop ON technic.minutes")
+        history.prune(OPEN_MS + 60 * DAY_MS, Retention(minute_days=5))
+        assert history.kept().minutes.days == 1
 
 
 def test_text_that_the_server_cannot_hold_is_refused_and_the_rest_goes_on(postgres: Postgres) -> None:

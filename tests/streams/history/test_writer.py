@@ -6,9 +6,10 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from streams.history.errors import HistoryForeignError, HistoryUnavailableError
-from streams.history.protocol import Span
+from streams.history.protocol import KEEP, Span
 from streams.history.writer import HistoryWriter
 from tests.fakes.postgres import wait_until
 from tests.streams.history.samples import JAN_6, OPEN_MS, days, minutes
@@ -48,6 +49,9 @@ class Frail:
 
     def mark_fetched(self, _: str, spans: list[Span]) -> None:
         self.spans += spans
+
+    def prune(self, *_: object) -> None:
+        self._fail()
 
     def close(self) -> None:
         self.closed += 1
@@ -178,3 +182,16 @@ def test_the_end_does_not_wait_for_a_store_that_hangs(frail: Frail, writer: Hist
     frail.door.clear()
     writer.minutes(minutes(["A"], [OPEN_MS]))
     assert not writer.close(0.01)
+
+
+def test_a_prune_that_fails_is_told_in_the_log_and_holds_up_nothing(frail: Frail, writer: HistoryWriter) -> None:
+    assert writer.flush(PATIENCE_S)
+    frail.error = AWAY
+    with capture_logs() as logged:
+        writer.prune(OPEN_MS, KEEP)
+        assert writer.flush(PATIENCE_S)
+    assert [(line["event"], line["what"]) for line in logged] == [("history not pruned", str(AWAY))]
+    frail.error = None
+    writer.minutes(minutes(["A"], [OPEN_MS], 2))
+    assert writer.flush(PATIENCE_S)
+    assert writer.standing.failures == 0
