@@ -1,4 +1,7 @@
-"""Companies from a file: ``symbol`` and any of ``name, exchange, type, market_cap, sector, industry``."""
+"""Companies from a file: ``symbol`` and any of ``name, exchange, type, market_cap, sector, industry, figi``.
+
+A simulated exchange goes by ``listed`` and ``delisted`` besides.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TEXTS: Final = ("name", "exchange", "type")
-_MORE: Final = ("sector", "industry")
+_MORE: Final = ("sector", "industry", "figi", "listed", "delisted")
 _LAWFUL = "regexp_full_match(symbol, '[A-Za-z0-9./-]{1,16}')"
 
 
@@ -23,6 +26,8 @@ class Company(NamedTuple):
         type: ``CS``, ``ETF``, ...
         market_cap: in dollars, 0 if not known.
         sector, industry: as the file spells them.
+        figi: the composite one, which stays when the symbol changes.
+        listed, delisted: first day, and the first one no more, as 2025-01-31; empty: always, and never.
     """
 
     name: str = ""
@@ -31,6 +36,9 @@ class Company(NamedTuple):
     market_cap: float = 0.0
     sector: str = ""
     industry: str = ""
+    figi: str = ""
+    listed: str = ""
+    delisted: str = ""
 
 
 class CompanyFileError(TableFileError):

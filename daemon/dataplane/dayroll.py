@@ -19,6 +19,7 @@ from daemon.dataplane.dayprofile import DAYS as PROFILE_DAYS
 from daemon.dataplane.daystable import days_table
 from daemon.dataplane.daystatistics import Days, renew_splits, splits, statistics
 from daemon.dataplane.fetch import fetch, plan_for
+from daemon.dataplane.renames import renames
 from daemon.dataplane.universe import renew, universe
 from daemon.engine.periods import DAILY
 from daemon.engine.sessions import DAY_MS, NO_DAY
@@ -181,6 +182,8 @@ class DayRoll:
         """The table first: what is split today is told of it, too."""
         table = await days_table(self._plane.shelf, days.before[-self._depth() :], days.today)
         await self._do(lambda: engine.know(table))
+        for old, new in await renames(self._plane.shelf):
+            await self._do(partial(engine.rename, old.decode(), new.decode()))
         for one in today:
             if len(one.symbol) > SYMBOL.itemsize:
                 continue  # no symbol of the feed's

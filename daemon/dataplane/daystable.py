@@ -8,6 +8,7 @@ import numpy as np
 import structlog
 
 from daemon.dataplane.daystatistics import splits
+from daemon.dataplane.renames import renames, under_new_names
 from daemon.engine.days import DailyTable
 
 if TYPE_CHECKING:
@@ -18,7 +19,9 @@ log = structlog.get_logger()
 
 
 async def days_table(shelf: Shelf, days: Longs, today: int) -> DailyTable:
-    """Bars of all symbols on `days`, in shares of the day before `today`: what is split today is told apart.
+    """Bars of all symbols on `days`, by their present names, in shares of the day before `today`.
+
+    What is split today is told apart.
 
     Args:
         shelf: the store.
@@ -32,6 +35,7 @@ async def days_table(shelf: Shelf, days: Longs, today: int) -> DailyTable:
         return DailyTable(np.zeros(0, "S16"), np.zeros(0, np.int64), np.zeros((5, 0)))
     first, last = int(days[0]), int(days[-1])
     bars = await shelf.ask(lambda history: history.daily(None, first, last))
+    bars = under_new_names(bars, await renames(shelf))
     table = DailyTable(bars.symbol, bars.day, bars.values)
     if table.closes_only:
         log.info("daily bars", bars=len(bars.day), closes_only=table.closes_only)

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from daemon.dataplane.panel import Split, panel
+from daemon.dataplane.renames import renames, under_new_names, with_earlier
 from daemon.dataplane.statistics import LONG_DAYS, SymbolStatistics, of_symbols
 from streams.history.protocol import Span
 from streams.history.tables import SPLITS
@@ -109,10 +110,11 @@ async def are_split(shelf: Shelf, days: Days) -> bool:
 
 
 async def splits(shelf: Shelf, first: int, last: int) -> list[Split]:
-    """Known splits that take effect from `first` to `last`."""
+    """Known splits that take effect after `first`, until `last`, by the present names of their companies."""
     rows = (await shelf.ask(lambda history: history.get("splits"))).to_pylist()
+    now = {old.decode(): new for old, new in await renames(shelf)}
     return [
-        Split(row["symbol"].encode(), row["day"], row["split_from"], row["split_to"])
+        Split(now.get(row["symbol"], row["symbol"].encode()), row["day"], row["split_from"], row["split_to"])
         for row in rows
         if first < row["day"] <= last
     ]
@@ -142,7 +144,9 @@ async def _compute(shelf: Shelf, symbols: Symbols, days: Days) -> SymbolStatisti
     if not len(window):
         window = np.array([days.today - 1])
     first, last = int(window[0]), int(window[-1])
-    bars = await shelf.ask(lambda history: history.daily(symbols, first, last))
+    known = await renames(shelf)
+    wanted = with_earlier(symbols, known)
+    bars = under_new_names(await shelf.ask(lambda history: history.daily(wanted, first, last)), known)
     found: Iterable[Split] = await splits(shelf, first, days.today)
     return of_symbols(panel(bars, symbols, window, found), days.today)
 

@@ -129,7 +129,10 @@ async def register(shelf: Shelf, companies: Mapping[str, Company], now_ms: int) 
     What the file does not say of a company stays as it was known; so does whether it is listed.
     """
     named = {symbol: one for symbol, one in companies.items() if _SYMBOL.fullmatch(symbol)}
-    listed = {symbol: {"name": one.name, "exchange": one.exchange, "type": one.type} for symbol, one in named.items()}
+    listed = {
+        symbol: {"name": one.name, "exchange": one.exchange, "type": one.type, "figi": one.figi}
+        for symbol, one in named.items()
+    }
     described = {
         symbol: {
             "name": one.name,
@@ -165,4 +168,5 @@ def _row(one: Listed, now_ms: int) -> dict[str, object]:
         "type": one.type,
         "active": one.active,
         "as_of_ms": now_ms,
+        "figi": one.composite_figi or "",
     }

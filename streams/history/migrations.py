@@ -75,6 +75,7 @@ STEPS: Final = (
         both=(_ALERTS, _ALERTS_BY_TIME, _ALERTS_BY_SYMBOL, _OUTCOMES, _OUTCOMES_BY_TIME, _TICKERS, _SPLITS, _DETAILS),
         server=(_QUESTIONS,),
     ),
+    Step(both=("ALTER TABLE tickers ADD COLUMN figi TEXT",), server=()),
 )
 
 VERSION: Final = len(STEPS)

@@ -112,10 +112,18 @@ OUTCOMES: Final = _table(
 TICKERS: Final = _table(
     "tickers",
     "symbol",
-    {"symbol": _TEXT, "name": _TEXT, "exchange": _TEXT, "type": _TEXT, "active": _FLAG, "as_of_ms": _LONG},
+    {
+        "symbol": _TEXT,
+        "name": _TEXT,
+        "exchange": _TEXT,
+        "type": _TEXT,
+        "active": _FLAG,
+        "as_of_ms": _LONG,
+        "figi": _TEXT,
+    },
     replaces=True,
 )
-"""What is listed, or was."""
+"""What is listed, or was; ``figi`` is the composite one, which stays when the symbol changes."""
 
 SPLITS: Final = _table(
     "splits",

@@ -45,10 +45,16 @@ class Companies:
             symbols = {*self._known, *traded.astype("U16").tolist()}
             self._listed = [self._ticker(symbol) for symbol in sorted(symbols)]
             self._traded = len(traded)
-        fields = {"last_updated_utc": f"{date_of(asked.now_ms)}T00:00:00Z"}
+        today = str(date_of(asked.now_ms))
+        fields = {"last_updated_utc": f"{today}T00:00:00Z"}
         search = asked.query.get("search", "").lower()
-        found = [row for row in self._listed if search in f"{row['ticker']}\n{row['name']}".lower()]
-        query = {"primary_exchange" if key == "exchange" else key: value for key, value in asked.query.items()}
+        found = [
+            row | self._standing(row["ticker"], today)
+            for row in self._listed
+            if search in f"{row['ticker']}\n{row['name']}".lower() and today >= self._company(row["ticker"]).listed
+        ]
+        query: dict[str, str] = {"active": "true"}
+        query |= {"primary_exchange" if key == "exchange" else key: value for key, value in asked.query.items()}
         document = listed(asked._replace(query=query), found, _FIELDS, order="asc", limits=_LIMITS)
         return document | {"results": [row | fields for row in document["results"]]}
 
@@ -69,9 +75,20 @@ class Companies:
         results |= {name: value for name, value in optional.items() if value}
         return {"results": results, "status": "OK", "request_id": asked.request_id}
 
+    def _company(self, symbol: str) -> Company:
+        return self._known.get(symbol, Company())
+
+    def _standing(self, symbol: str, today: str) -> dict[str, Any]:
+        """What changes from one day to another."""
+        delisted = self._company(symbol).delisted
+        if not delisted or today < delisted:
+            return {"active": True}
+        return {"active": False, "delisted_utc": f"{delisted}T00:00:00Z"}
+
     def _ticker(self, symbol: str) -> dict[str, Any]:
-        company = self._known.get(symbol, Company())
-        return {
+        company = self._company(symbol)
+        figi = {"composite_figi": company.figi} if company.figi else {}
+        return figi | {
             "ticker": symbol,
             "name": company.name or f"{symbol} Common Stock",
             "market": "stocks",

@@ -30,6 +30,7 @@ class Listed(msgspec.Struct):
     primary_exchange: str = ""
     active: bool = True
     delisted_utc: str = ""
+    composite_figi: str | None = None
 
 
 class Details(msgspec.Struct):

@@ -8,6 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from daemon.clock import SystemClock
@@ -15,10 +16,11 @@ from daemon.dataplane import dayroll as module
 from daemon.dataplane import plane as planes
 from daemon.dataplane.athand import AtHand
 from daemon.dataplane.dayroll import DayRoll
-from daemon.engine.sessions import PRE_MS
+from daemon.engine.sessions import DAY_MS, PRE_MS
 from streams.bars import MINUTE_MS, SYMBOL
 from streams.companyfile import Company
 from streams.dailyfile import DailyBars
+from streams.history.tables import TICKERS
 from streams.polygon.rest import retry
 from streams.simulator.corporate import Corporate, Split
 from streams.simulator.faults import Script, status
@@ -69,7 +71,10 @@ async def bench(
     archive = Archive(
         official=official(),
         symbols=NAMES,
-        companies={name.decode(): Company(f"{name.decode()} Inc", "NYSE", "CS") for name in NAMES.tolist()},
+        companies={
+            name.decode(): Company(f"{name.decode()} Inc", "NYSE", "CS", figi=f"BBG{name.decode()}")
+            for name in NAMES.tolist()
+        },
         corporate=corporate,
     )
     async with (
@@ -181,3 +186,22 @@ async def test_an_engine_that_is_to_be_left_alone_is(tmp_path: Path) -> None:
     async with bench(tmp_path, engine=False) as made:
         await made.roll.look()
         assert np.isnan(previous(made.engine)["S00"])
+
+
+async def test_a_symbol_that_a_company_has_changed_keeps_its_row_and_is_told_once(tmp_path: Path) -> None:
+    async with bench(tmp_path) as made:
+        rows = [{"symbol": "OLD", "name": "S03 Inc", "active": True, "as_of_ms": 1, "figi": "BBGS03"}]
+        await made.plane.shelf.ask(lambda history: history.put("tickers", pa.Table.from_pylist(rows, TICKERS.schema)))
+        friday = BARS.take(BARS.symbol == b"S03")
+        friday.symbol[:], friday.start_ms[:] = b"OLD", friday.start_ms - 3 * DAY_MS
+        made.engine.step(friday)
+        names = np.array([b"OLD", b"S03"], SYMBOL)
+        row, none = made.engine.symbols.rows(names, create=False).tolist()
+        assert none == -1
+        for _ in range(2):  # the second time as after a restart
+            made.roll.standing = module.Standing()
+            assert await made.roll.look() == ""
+        assert made.engine.symbols.rows(names, create=False).tolist() == [-1, row]
+        assert [notice.kind for notice in made.engine.notices].count("symbol.renamed") == 1
+        assert previous(made.engine)["S03"] == 102.0
+        assert made.engine.counts.bars > friday.size

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from streams.history.protocol import Register
 
-WHOLE = Company("Apple Inc.", "XNAS", "CS", 3e12, "Technology", "Computers")
+WHOLE = Company("Apple Inc.", "XNAS", "CS", 3e12, "Technology", "Computers", "BBG1")
 
 
 COLUMNS = {"name": "Apple Inc.", "exchange": "XNAS", "type": "CS"} | {
@@ -55,7 +55,7 @@ async def row(shelf: Shelf, table: Register) -> dict[str, Any]:
 
 async def test_what_a_file_does_not_say_stays_known(shelf: Shelf) -> None:
     await register(shelf, {"AAPL": WHOLE}, 1)
-    known = {"symbol": "AAPL", "name": "Apple Inc.", "exchange": "XNAS", "type": "CS", "active": True}
+    known = {"symbol": "AAPL", "name": "Apple Inc.", "exchange": "XNAS", "type": "CS", "active": True, "figi": "BBG1"}
     assert await row(shelf, "tickers") == known | {"as_of_ms": 1}
     await register(shelf, {"AAPL": Company(sector="Hardware")}, 2)
     assert await row(shelf, "tickers") == known | {"as_of_ms": 2}

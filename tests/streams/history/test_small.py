@@ -67,7 +67,7 @@ def test_questions_are_kept_like_bars(history: History) -> None:
     [
         (
             "tickers",
-            {"symbol": "A", "name": "Agilent", "exchange": "XNYS", "type": "CS", "active": True},
+            {"symbol": "A", "name": "Agilent", "exchange": "XNYS", "type": "CS", "active": True, "figi": "BBG1"},
             {"name": "B"},
         ),
         ("splits", {"symbol": "A", "day": JAN_6, "split_from": 1.0, "split_to": 10.0}, {"split_to": 20.0}),
@@ -99,7 +99,7 @@ def test_rows_without_a_key_are_refused_whole(history: History) -> None:
 
 def test_hostile_text_comes_back_as_it_was(history: History) -> None:
     text = "'); DROP TABLE tickers; --\t\\N \\. \" \n<b>\u2028"
-    row = {"symbol": "A", "name": text, "exchange": "", "type": "\\N", "active": None, "as_of_ms": 1}
+    row = {"symbol": "A", "name": text, "exchange": "", "type": "\\N", "active": None, "as_of_ms": 1, "figi": "BBG1"}
     history.put("tickers", pa.Table.from_pylist([row], schema=SMALL["tickers"].schema))
     assert history.get("tickers").to_pylist() == [row]
 

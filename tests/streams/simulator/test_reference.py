@@ -63,6 +63,20 @@ def test_tickers_are_picked_by_their_fields(query: str, found: list[str]) -> Non
     assert names(f"{PATH}?{query}") == found
 
 
+def test_a_company_is_listed_from_its_first_day_until_the_day_it_goes() -> None:
+    companies = {
+        "OLD": Company("Same Inc.", figi="BBG1", delisted="2025-03-10"),
+        "NEW": Company("Same Inc.", figi="BBG1", listed="2025-03-10"),
+        "LATER": Company("Later Inc.", listed="2025-03-11"),
+        "GOES": Company("Goes Inc.", delisted="2025-03-11"),
+    }
+    market = Exchange(Bar("ZZZ", "09:30"), archive=Archive(companies=companies))
+    found = {row["ticker"]: row.get("composite_figi") for row in market.get(PATH)["results"]}
+    assert found == {"NEW": "BBG1", "GOES": None, "ZZZ": None}
+    (gone,) = market.get(f"{PATH}?active=false")["results"]
+    assert (gone["ticker"], gone["active"], gone["delisted_utc"]) == ("OLD", False, "2025-03-10T00:00:00Z")
+
+
 def test_pages_hold_every_ticker_once() -> None:
     pages = exchange().pages(f"{PATH}?limit=2&active=true&apiKey=k")
     assert [[row["ticker"] for row in page] for page in pages] == [["AAA", "BRK.B"], ["FUND", "NEW"], ["ZZZ"]]
