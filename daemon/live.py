@@ -86,7 +86,7 @@ class Live:
         about: what is at hand of a symbol, for its alert; called in the engine's thread.
 
     Attributes:
-        held: no turn is made, and what comes waits, until `begin`.
+        held: what comes waits, and no minute closes, until `begin`.
         halts: which symbols are halted, as far as the feed tells.
         turned_s: when the newest turn ended.
         figures: what it left behind.
@@ -185,17 +185,13 @@ class Live:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(TURN_S):
                         await self._wake.wait()
-                if self.held:
-                    self._wake.clear()
-                    self.turned_s = self._clock.monotonic_s()
-                else:
-                    await self._turn_in(thread)
+                await self._turn_in(thread)
         finally:
             self._thread = None
             await asyncio.to_thread(thread.shutdown)  # the event loop goes on meanwhile
 
     def begin(self) -> None:
-        """Make turns from now on."""
+        """Take what waits, and what comes, from now on."""
         self.held = False
         self._wake.set()
 
@@ -208,10 +204,12 @@ class Live:
 
     async def _turn_in(self, thread: ThreadPoolExecutor) -> None:
         self._wake.clear()
-        most = WAITING_TURN_BARS if self._lossless else TURN_BARS
+        most = 0 if self.held else WAITING_TURN_BARS if self._lossless else TURN_BARS
         now_ms, oldest_s, batch = self._market.now_ms(), self._inbox.oldest_s, self._inbox.take(most)
         self._room.set()
-        if self._inbox.depth:
+        if self.held:
+            now_ms = None
+        elif self._inbox.depth:
             now_ms = None  # no minute closes before the bars that still wait
             self._wake.set()
         stored, error = await asyncio.get_running_loop().run_in_executor(thread, self._try_turn, batch, now_ms)

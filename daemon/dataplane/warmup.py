@@ -288,8 +288,11 @@ class WarmUp:
         """Wait for the engine's place, for market time, for the feed's begin, and for the last minute to be had."""
         patient_s = self._clock.monotonic_s() + PATIENCE_S
         while (now_s := self._clock.monotonic_s()) < until_s:
-            now_ms, begun = self._market_ms(), self._listening() or now_s >= patient_s
-            if begun and now_ms is not None and now_ms % MINUTE_MS >= LAG_MS and await self._between(lambda: None):
+            now_ms, late = self._market_ms(), now_s >= patient_s
+            if now_ms is None:
+                if late:
+                    return False  # whoever tells no time has no bars either
+            elif (late or self._listening()) and now_ms % MINUTE_MS >= LAG_MS and await self._between(lambda: None):
                 return True
             await asyncio.sleep(LOOK_S)
         return False

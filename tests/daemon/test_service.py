@@ -90,6 +90,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
         "TECHNIC_ENGINE__RULES": str(rules),
         "TECHNIC_MODEL__ENABLED": "false",
         "TECHNIC_HTTP__PORT": "0",
+        "TECHNIC_REST__WARM_UP_S": "0",
     }
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(environ["NOTIFY_SOCKET"])

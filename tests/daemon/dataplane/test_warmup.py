@@ -225,3 +225,20 @@ async def test_a_daemon_that_starts_at_noon_knows_the_morning_and_misses_no_bar_
             for name in ("close", "volume", "vwap"):
                 np.testing.assert_array_equal(warm.watch.minutes.bar(name, order), lived.watch.minutes.bar(name, rows))
             assert warm.counts.bars == BARS.size
+
+
+async def test_an_exchange_that_is_away_costs_a_while_and_rules_are_exchanged_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE_S", 1.0)
+    config = config_of(
+        tmp_path, url_of(1), rules=RULES, feed={"lossless": False}, rest={"enabled": True, "warm_up_s": 600.0}
+    )
+    async with running(config) as app:
+        assert app.live.held
+        app.reload.ask()
+        assert await app.live.use(app.plan)
+        await eventually(lambda: not app.live.held)
+        assert app.known
+        assert app.known.warm_up
+        assert app.known.warm_up.standing.over
