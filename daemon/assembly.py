@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 SHIPPED = "default.toml"
+QUICK_S = 0.25
+LONGEST_GRACE_S = 55.0
+"""Of a minute's bars; the next minute's come then."""
+
 PATIENCE_S = 60.0
 """How long a learner is waited for where alerts have to be the same every time."""
 
@@ -73,7 +77,7 @@ def settings_of(config: Config) -> Settings:
     """
     path = config.engine.sectors
     return Settings(
-        grace_ms=round(config.engine.grace_s * 1000),
+        grace_ms=round(_grace_s(config) * 1000),
         max_symbols=config.engine.max_symbols,
         horizon_minutes=config.model.horizon_minutes,
         threshold_atr=config.model.threshold_atr,
@@ -81,6 +85,15 @@ def settings_of(config: Config) -> Settings:
         sectors=Sectors(sectorfile.read(path, config.engine.sectors_era)) if path else NO_SECTORS,
         daily=daily_of(config.engine.daily) if config.engine.daily else NO_DAYS,
     )
+
+
+def _grace_s(config: Config) -> float:
+    """Market seconds; a simulated exchange that hurries needs the machine's own time for its bars, `QUICK_S` of it.
+
+    In lossless mode the bars alone tell the time, as in a replay.
+    """
+    feed, grace_s = config.feed, config.engine.grace_s
+    return grace_s if feed.lossless else max(grace_s, min(QUICK_S * feed.speed, LONGEST_GRACE_S))
 
 
 def daily_of(path: Path) -> DailyTable:

@@ -180,7 +180,11 @@ class EngineSection(Section):
         default=True, description="Watch from 04:00 to 20:00 New York time; else 09:30 to 16:00."
     )
     grace_s: float = Field(
-        default=5.0, ge=0.1, le=55.0, description="How long after a minute's end its bars are waited for, seconds."
+        default=5.0,
+        ge=0.1,
+        le=55.0,
+        description="How long after a minute's end its bars are waited for, seconds; a "
+        "quarter of a second of the machine at least, where a simulator hurries.",
     )
     max_symbols: int = Field(
         default=16_384,
