@@ -75,14 +75,13 @@ def settings_of(config: Config) -> Settings:
         SectorFileError: the file of the sectors cannot be used.
         DailyFileError: the file of the daily bars cannot be used.
     """
-    path = config.engine.sectors
     return Settings(
         grace_ms=round(_grace_s(config) * 1000),
         max_symbols=config.engine.max_symbols,
         horizon_minutes=config.model.horizon_minutes,
         threshold_atr=config.model.threshold_atr,
         extended_hours=config.engine.extended_hours,
-        sectors=Sectors(sectorfile.read(path, config.engine.sectors_era)) if path else NO_SECTORS,
+        sectors=Sectors(sectorfile.configured(config.engine)) if config.engine.sectors else NO_SECTORS,
         daily=daily_of(config.engine.daily) if config.engine.daily else NO_DAYS,
     )
 

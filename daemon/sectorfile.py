@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from daemon.config import EngineSection
+
 MAX_FILE_BYTES = 50_000_000
 
 REMEDY = "it is a CSV file with a header and the columns symbol and sector"
@@ -36,6 +38,15 @@ class SectorFileError(Exception):
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message}; {self.remedy}"
+
+
+def configured(engine: EngineSection) -> dict[str, str]:
+    """Sector by symbol by configuration; nothing where no file is named.
+
+    Raises:
+        SectorFileError: see `read`.
+    """
+    return read(engine.sectors, engine.sectors_era) if engine.sectors else {}
 
 
 def read(path: Path, era: str | None = None) -> dict[str, str]:

@@ -61,8 +61,7 @@ def begin_without_configuration() -> None:
 def unusable_sectors(engine: EngineSection) -> Mistake | None:
     """What is wrong with the file of the sectors, None if it can be used."""
     try:
-        if engine.sectors:
-            sectorfile.read(engine.sectors, engine.sectors_era)
+        sectorfile.configured(engine)
     except sectorfile.SectorFileError as error:
         return Mistake(error.place, error.message, error.remedy)
     return None

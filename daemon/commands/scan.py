@@ -166,15 +166,12 @@ async def _scanner(config: Config, clock: Clock, stack: AsyncExitStack) -> tuple
     redis_url = embedded.url if config.redis.embedded else config.redis.url.reveal()
     plane = await planes.build(config, redis_url, clock, jitter, stack, patience_s=PATIENCE_S)
     market = clock.wall_ms if config.feed.vendor else await _market_time(plane.rest, clock, config.feed.speed)
-    sectors = (
-        sectorfile.read(config.engine.sectors, config.engine.sectors_era) if config.engine.sectors is not None else {}
-    )
     scanner = Scanner(
         plane.rest,
         plane.shelf,
         plane.lookups,
         calendar.load(config.state.cache, clock.wall_ms()).sessions,
-        sectors,
+        sectorfile.configured(config.engine),
         config.state.folder / FILE,
         clock,
         market,

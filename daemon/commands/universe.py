@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from daemon import calendar
+from daemon import calendar, sectorfile
 from daemon.clock import SystemClock
 from daemon.commands.begin import begin
 from daemon.commands.scan import history_of
@@ -20,7 +20,7 @@ from daemon.dataplane.daystatistics import Days, statistics
 from daemon.dataplane.fetch import GROUPED
 from daemon.dataplane.shelf import Shelf
 from daemon.dataplane.statistics import LONG_DAYS, MEASURES, PERCENTILES, SymbolStatistics, of_sectors
-from daemon.dataplane.universe import register, universe
+from daemon.dataplane.universe import register, universe, with_sectors
 from daemon.engine.sessions import DAY_MS
 from streams.companyfile import read_companies
 
@@ -62,7 +62,7 @@ async def _show(
         if companies is not None:
             taken = await register(shelf, read_companies(companies), clock.wall_ms())
             sys.stderr.write(f"technic: {taken:,} companies taken in from {companies}\n")
-        everything = await universe(shelf)
+        everything = with_sectors(await universe(shelf), sectorfile.configured(config.engine))
         sessions = calendar.load(config.state.cache, clock.wall_ms()).sessions
         known_days = [span.last for span in await shelf.ask(lambda history: history.fetched(GROUPED))]
         later = sessions.open_ms[sessions.open_ms // DAY_MS > max(known_days, default=np.inf)]

@@ -77,6 +77,12 @@ class Universe(NamedTuple):
         return self._replace(symbols=symbols, market_cap=cap, active=np.ones(len(rows), np.bool_), **texts)
 
 
+def with_sectors(known: Universe, sectors: Mapping[str, str]) -> Universe:
+    """Sectors by configuration, where it names them."""
+    names = [symbol.decode() for symbol in known.symbols.tolist()]
+    return known._replace(sector=[sectors.get(name, own) for name, own in zip(names, known.sector, strict=True)])
+
+
 async def universe(shelf: Shelf) -> Universe:
     """What the store knows; nothing is asked of the exchange."""
     listed = (await shelf.ask(lambda history: history.get("tickers"))).to_pylist()

@@ -10,7 +10,7 @@ from daemon.dataplane import dayprofile
 from daemon.dataplane.daystatistics import Days, are_split, renew_splits, statistics
 from daemon.dataplane.fetch import fetch, plan_for
 from daemon.dataplane.profile import BUCKET_MINUTES, BUCKETS
-from daemon.dataplane.universe import is_listed, renew, universe
+from daemon.dataplane.universe import is_listed, renew, universe, with_sectors
 from daemon.engine.sessions import PRE_MS
 from daemon.scan.judged import judged
 from daemon.scan.quotes import quotes
@@ -20,7 +20,7 @@ from streams.polygon.rest.errors import RestError
 from streams.polygon.rest.limiter import Priority
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
     from daemon.dataplane.fetch import Fetched
@@ -195,10 +195,9 @@ class Scanner:
             listed = listed.take(listed.active)
             if wish.most_symbols is not None and wish.most_symbols < len(listed.symbols):
                 listed = listed.take(np.isin(listed.symbols, await self._traded_most(wish.most_symbols, days)))
-        names = [symbol.decode() for symbol in listed.symbols.tolist()]
-        sectors = [self._sectors.get(name, own) for name, own in zip(names, listed.sector, strict=True)]
-        self._note_schemes(names, sectors)
-        return listed._replace(sector=sectors)
+        listed = with_sectors(listed, self._sectors)
+        self._note_schemes(listed)
+        return listed
 
     async def _traded_most(self, most: int, days: Days) -> Symbols:
         """The symbols of the largest turnover on the last day that is known; that day is fetched if need be."""
@@ -224,10 +223,12 @@ class Scanner:
             more = f" and {len(strangers) - NAMED:,} more" if len(strangers) > NAMED else ""
             self._troubles.append(f"{named}{more}: the exchange knows nothing of them")
 
-    def _note_schemes(self, names: Sequence[str], sectors: Sequence[str]) -> None:
+    def _note_schemes(self, listed: Universe) -> None:
         """A sector that has two names is two sectors."""
-        own = {sector for name, sector in zip(names, sectors, strict=True) if name in self._sectors}
-        stored = {sector for name, sector in zip(names, sectors, strict=True) if name not in self._sectors} - {""}
+        names = [symbol.decode() for symbol in listed.symbols.tolist()]
+        own = {sector for name, sector in zip(names, listed.sector, strict=True) if name in self._sectors}
+        others = {sector for name, sector in zip(names, listed.sector, strict=True) if name not in self._sectors}
+        stored = others - {""}
         if own and stored - own:
             named = ", ".join(sorted(stored - own)[:NAMED])
             self._troubles.append(

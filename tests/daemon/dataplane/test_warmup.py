@@ -198,14 +198,14 @@ async def test_nothing_is_asked_for_a_short_pause(shelf: Shelf) -> None:
 async def test_a_daemon_that_starts_at_noon_knows_the_morning_and_misses_no_bar_at_the_join(tmp_path: Path) -> None:
     early = BARS.start_ms < OPEN + 40 * MINUTE_MS
     archive = Archive(earlier=Tape(BARS.take(early)).minutes(), symbols=NAMES)
-    exchange = Simulator(Tape(BARS.take(~early)), clock=CLOCK, key=KEY, speed=30.0, archive=archive)
+    exchange = Simulator(Tape(BARS.take(~early)), clock=CLOCK, key=KEY, speed=120.0, archive=archive)
     async with exchange:
         config = config_of(
             tmp_path,
             url_of(exchange.port),
             rules=RULES,
-            feed={"lossless": False, "speed": 30.0},
-            rest={"enabled": True, "rate_per_minute": 6_000, "burst": 1_000, "warm_up_s": 600.0},
+            feed={"lossless": False, "speed": 120.0},
+            rest={"enabled": True, "rate_per_minute": 6_000, "burst": 1_000, "warm_up_s": 1_800.0},
         )
         async with running(config) as app:
             assert app.known
