@@ -23,7 +23,7 @@ run: setup  ## the daemon, by technic.toml
 	$(BIN)/technic run
 
 test: setup  ## every test; real data from ../shared/data or $TECHNIC_DATA
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: lint test  ## what has to pass before a change lands
 

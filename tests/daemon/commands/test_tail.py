@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +16,7 @@ from streams.redis.embedded import EmbeddedValkey
 from tests.fakes.program import technic
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 ALERT = {
     "rule": "vwap-reclaim",
@@ -72,16 +74,23 @@ def test_hostile_entries_stay_one_harmless_line() -> None:
     assert "\\x1b[2J" in line
 
 
-async def test_the_newest_come_oldest_first_as_one_json_list(tmp_path: Path) -> None:
-    async with EmbeddedValkey(tmp_path / ".local/state/technic/valkey") as server, Redis.from_url(server.url) as client:
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder whose path leaves room for that of a socket."""
+    with TemporaryDirectory(prefix="tail-") as folder:
+        yield Path(folder)
+
+
+async def test_the_newest_come_oldest_first_as_one_json_list(short: Path) -> None:
+    async with EmbeddedValkey(short / ".local/state/technic/valkey") as server, Redis.from_url(server.url) as client:
         for number in range(1, 4):
             await client.xadd(
                 "technic:alerts", {"rule": "r", "data": json.dumps({"rule": "r", "n": number})}, f"{number}-0"
             )
-        shown = technic("tail", "-n", "2", "--json", folder=tmp_path)
-        people = technic("tail", "-n", "2", folder=tmp_path)
-        none = technic("tail", "events", "--json", folder=tmp_path)
-        followed = technic("tail", "--json", "--follow", "--duration", "1", folder=tmp_path)
+        shown = technic("tail", "-n", "2", "--json", folder=short)
+        people = technic("tail", "-n", "2", folder=short)
+        none = technic("tail", "events", "--json", folder=short)
+        followed = technic("tail", "--json", "--follow", "--duration", "1", folder=short)
     assert [entry["n"] for entry in json.loads(shown.stdout)] == [2, 3]
     assert len(people.stdout.splitlines()) == 2
     assert json.loads(none.stdout) == []
@@ -96,12 +105,12 @@ def test_without_a_server_it_says_what_to_start(tmp_path: Path) -> None:
     assert "start `technic run`" in ended.stderr
 
 
-async def test_a_server_that_has_gone_and_left_its_socket_is_one_to_start(tmp_path: Path) -> None:
-    folder = tmp_path / ".local/state/technic/valkey"
+async def test_a_server_that_has_gone_and_left_its_socket_is_one_to_start(short: Path) -> None:
+    folder = short / ".local/state/technic/valkey"
     folder.mkdir(parents=True)
     with socket.socket(socket.AF_UNIX) as gone:
         gone.bind(EmbeddedValkey(folder).url.removeprefix("unix://"))
-    ended = technic("tail", folder=tmp_path)
+    ended = technic("tail", folder=short)
     assert ended.returncode == 69
     assert "start `technic run`" in ended.stderr
 
