@@ -38,7 +38,7 @@ class Gap(NamedTuple):
 def trading_minutes(
     sessions: SessionTable, now_ms: int, closed_ms: int = 0, most: int = MINUTES, *, extended: bool = True
 ) -> Longs:
-    """The minutes of trading that are over: of the present day all, of the days before the last ones.
+    """The minutes of trading that are over: of a day that goes on all, of the days before the last ones.
 
     Args:
         sessions: the exchange's calendar.
@@ -51,11 +51,11 @@ def trading_minutes(
         ``int64[m]``, their starts, ascending.
     """
     begins, ends = (sessions.pre_ms, sessions.post_ms) if extended else (sessions.open_ms, sessions.close_ms)
-    today, end_ms = int(sessions.day(now_ms)), now_ms // MINUTE_MS * MINUTE_MS
+    end_ms = now_ms // MINUTE_MS * MINUTE_MS
     parts, missing = [np.zeros(0, np.int64)], most
-    for day in range(today, -1, -1):
+    for day in range(int(sessions.day(now_ms)), -1, -1):
         minutes = np.arange(begins[day], min(int(ends[day]), end_ms), MINUTE_MS)
-        parts.append(minutes if day == today else minutes[-missing:])
+        parts.append(minutes if now_ms < ends[day] else minutes[-missing:])
         missing -= len(minutes)
         if missing <= 0 or begins[day] <= closed_ms:
             break

@@ -47,6 +47,11 @@ def test_late_in_the_day_all_of_it_is_taken(sessions: object) -> None:
     assert found[0] == OPEN - 330 * MINUTE_MS
 
 
+def test_of_a_day_that_is_over_the_last_minutes_are_taken(sessions: object) -> None:
+    found = trading_minutes(sessions, OPEN + 11 * HOUR_MS)
+    assert (len(found), found[-1]) == (390, int(OPEN + 10.5 * HOUR_MS) - MINUTE_MS)
+
+
 def test_regular_hours_alone(sessions: object) -> None:
     found = trading_minutes(sessions, OPEN + HOUR_MS, extended=False)
     assert len(found) == 390
