@@ -9,9 +9,10 @@ import random
 import re
 import sys
 from contextlib import AsyncExitStack, suppress
-from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import aiohttp
 import msgspec
 import numpy as np
 from rich.console import Console
@@ -26,9 +27,11 @@ from daemon.progress import ProgressBar
 from daemon.scan import shown
 from daemon.scan.scanner import Scanner, Wish
 from daemon.snapshot import FILE
+from daemon.spoken import several
 from streams.bars import SYMBOL
+from streams.errors import MarketClockError
 from streams.history.open import open_history
-from streams.polygon.servertime import Anchor
+from streams.polygon.marketclock import MarketClock
 from streams.redis import looks
 from streams.redis.embedded import EmbeddedValkey
 
@@ -165,25 +168,39 @@ async def _scanner(config: Config, clock: Clock, stack: AsyncExitStack) -> tuple
     embedded = EmbeddedValkey(config.state.folder / "valkey", config.redis.port)
     redis_url = embedded.url if config.redis.embedded else config.redis.url.reveal()
     plane = await planes.build(config, redis_url, clock, jitter, stack, patience_s=PATIENCE_S)
-    market = clock.wall_ms if config.feed.vendor else await _market_time(plane.rest, clock, config.feed.speed)
+    market = await _simulated_time(config, plane.rest, clock, stack) if not config.feed.vendor else None
     scanner = Scanner(
         plane.rest,
         plane.shelf,
-        plane.lookups,
+        plane.lookups if not config.redis.embedded or embedded.is_there else None,
         calendar.load(config.state.cache, clock.wall_ms()).sessions,
         sectorfile.configured(config.engine),
         config.state.folder / FILE,
         clock,
-        market,
+        *((clock.wall_ms,) if market is None else (market.wall_ms, partial(_poll, market))),
     )
     return scanner, redis_url
 
 
-async def _market_time(rest: Rest, clock: Clock, speed: float) -> Callable[[], int]:
-    """A simulated exchange's time, asked once and carried on."""
-    told = datetime.fromisoformat((await rest.market_status()).serverTime)
-    anchor = Anchor(round(told.timestamp() * 1000), clock.monotonic_s(), speed)
-    return lambda: anchor.at(clock.monotonic_s())
+async def _simulated_time(config: Config, rest: Rest, clock: Clock, stack: AsyncExitStack) -> MarketClock:
+    """A simulated exchange's time, which stands while nobody listens and may hurry else.
+
+    Raises:
+        RestError: it does not tell.
+    """
+    http = await stack.enter_async_context(aiohttp.ClientSession())
+    market = MarketClock(config.feed.rest, clock=clock, http=http, speed=config.feed.speed, key=config.feed.key)
+    try:
+        await market.poll()
+    except MarketClockError:
+        await rest.market_status()  # says why, or that it was for a moment only
+        await market.poll()
+    return market
+
+
+async def _poll(market: MarketClock) -> None:
+    with suppress(MarketClockError):  # it has told once: what was known then goes on
+        await market.poll()
 
 
 def history_of(config: Config) -> History:
@@ -198,6 +215,7 @@ def _explain(text: str) -> None:
 def _print(found: Scan, show: Show) -> None:
     if show.out is not None:
         _write(show.out, found)
+        sys.stderr.write(f"technic: {several(len(found.table.symbol), 'row', 'rows')} written to {show.out}\n")
     if show.as_json:
         sys.stdout.write(msgspec.json.encode(shown.document(found)).decode() + "\n")
         return

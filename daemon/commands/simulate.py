@@ -138,6 +138,7 @@ def simulate(
 
 def _tell(port: int, *, as_json: bool) -> None:
     place = {"url": f"ws://127.0.0.1:{port}{FEED_PATH}", "rest_url": f"http://127.0.0.1:{port}", "port": port}
-    text = json.dumps(place) if as_json else f"exchange at {place['url']}, REST at {place['rest_url']}"
+    people = f"exchange at {place['url']}, REST at {place['rest_url']}; its time stands until somebody subscribes"
+    text = json.dumps(place) if as_json else people
     sys.stdout.write(text + "\n")
     sys.stdout.flush()

@@ -69,6 +69,8 @@ async def _show(
         days = Days(*sessions.dates(int(later[0]) if len(later) else clock.wall_ms(), LONG_DAYS))
         known = await statistics(shelf, None, everything.symbols, days)
     chosen = matching(everything, known, wanted)
+    if said := strangers(everything, wanted):
+        sys.stderr.write(f"technic: {said}\n")
     found = list(_sectors(everything, known, chosen) if by_sector else _rows(everything, known, chosen))
     if as_json:
         sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
@@ -103,6 +105,17 @@ def matching(known: Universe, usual: SymbolStatistics, wanted: Filter) -> Flags:
         if bound is not None:
             chosen &= sign * column >= sign * bound
     return chosen
+
+
+def strangers(known: Universe, wanted: Filter) -> str:
+    """Sectors and types that are wanted and that nothing has, and what there is; "" if all are known."""
+    found = []
+    for what, names, texts in (("sector", wanted.sectors, known.sector), ("type", wanted.kinds, known.kind)):
+        there = sorted(set(texts) - {""})
+        if missing := [name for name in names if name.casefold() not in {one.casefold() for one in there}]:
+            remedy = f"there are {', '.join(there)}" if there else "none is known: see --import FILE and engine.sectors"
+            found.append(f"no symbol has the {what} {', '.join(missing)}; {remedy}")
+    return "; ".join(found)
 
 
 def _rows(known: Universe, usual: SymbolStatistics, chosen: Flags) -> Iterator[dict[str, Any]]:

@@ -64,9 +64,7 @@ class FetchPlan(NamedTuple):
         """For people: what is asked and why it is the least."""
         if not self.calls:
             return "nothing is missing: no call"
-        lines = [
-            f"{_count(self.calls, 'call')} for {_count(self.cells, 'missing daily bar')}, the fewest there can be:"
-        ]
+        lines = [f"{_count(self.calls, 'call')}, the fewest there can be:"]
         if self.snapshot:
             lines.append("  1 snapshot of the market: today so far")
         if self.days:
@@ -74,6 +72,8 @@ class FetchPlan(NamedTuple):
         if self.ranges:
             named = _named(f"{r.symbol.decode()} {_date(r.first_day)}..{_date(r.last_day)}" for r in self.ranges)
             lines.append(f"  {_count(len(self.ranges), 'symbol')}, all missing days each: {named}")
+        if self.cells:
+            lines.append(f"  which tell {_count(self.cells, 'day')} of single symbols, or that they did not trade")
         return "\n".join(lines)
 
 

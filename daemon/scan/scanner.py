@@ -90,6 +90,10 @@ class Scan(NamedTuple):
         return self.had / self.wanted if self.wanted else 1.0
 
 
+async def _no_poll() -> None:
+    """The machine's clock is the market's."""
+
+
 class Scanner:
     """Scans again and again; what is the same all day is made ready once.
 
@@ -102,6 +106,7 @@ class Scanner:
         state: the engine's saved state.
         clock: the machine's.
         market_ms: tells market time.
+        poll: asks for it anew, where it does not run by the machine's clock.
     """
 
     def __init__(
@@ -114,9 +119,11 @@ class Scanner:
         state: Path,
         clock: Clock,
         market_ms: Callable[[], int],
+        poll: Callable[[], Awaitable[None]] = _no_poll,
     ) -> None:
         self._rest, self._shelf, self._lookups, self._sessions = rest, shelf, lookups, sessions
         self._sectors, self._state, self._clock, self._market_ms = sectors, state, clock, market_ms
+        self._poll = poll
         self._troubles: list[str] = []
 
     async def scan(
@@ -139,6 +146,7 @@ class Scanner:
         """
         began_s, calls = self._clock.monotonic_s(), self._rest.calls
         self._troubles = []
+        await self._poll()
         days = self._days()
         chosen = await self._choose(wish, days, explain)
         plan = await plan_for(self._shelf, chosen.symbols, days.window, today=True)
@@ -154,6 +162,7 @@ class Scanner:
         few = len(chosen.symbols) <= SINGLY
         names = [symbol.decode() for symbol in chosen.symbols.tolist()]
         found = await self._rest.snapshot(names if few else None, priority=Priority.NEEDED)
+        await self._poll()
         now_ms = self._market_ms()
         begins_ms = self._begins_ms(now_ms)
         now, previous = quotes(found, chosen.symbols, begins_ms)
@@ -221,7 +230,7 @@ class Scanner:
         if wish.symbols is not None and len(strangers):
             named = ", ".join(symbol.decode() for symbol in strangers[:NAMED].tolist())
             more = f" and {len(strangers) - NAMED:,} more" if len(strangers) > NAMED else ""
-            self._troubles.append(f"{named}{more}: the exchange knows nothing of them")
+            self._troubles.append(f"{named}{more}: not known to the exchange")
 
     def _note_schemes(self, listed: Universe) -> None:
         """A sector that has two names is two sectors."""

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
+from rich.console import Group
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -67,10 +68,16 @@ NARROW: Final = ("#", "symbol", "score", "price", "change", "volume", "rules", "
 WIDE: Final = 110
 
 
-def shown(scan: Scan, most: int, width: int) -> RichTable:
-    """The first rows, in colours, for a window of so many columns; the reasons last, for they are the longest."""
+def shown(scan: Scan, most: int, width: int) -> Group:
+    """The first rows, in colours, for a window of so many columns, and below them what they are of."""
+    below = Text(summary(scan), QUIET)
+    return Group(_table(scan, most, width), below) if len(scan.table.symbol) else Group(below)
+
+
+def _table(scan: Scan, most: int, width: int) -> RichTable:
+    """The reasons stand last, for they are the longest."""
     head = COLUMNS if width >= WIDE else NARROW
-    table = RichTable(caption=summary(scan), caption_justify="left", pad_edge=False, box=None)
+    table = RichTable(pad_edge=False, box=None)
     for name in head:
         words = name in ("symbol", "rules", "why")
         table.add_column(name, justify="left" if words else "right", no_wrap=name not in ("rules", "why"))
@@ -99,9 +106,10 @@ def _cells(row: dict[str, Any]) -> dict[str, Text]:
 def summary(scan: Scan) -> str:
     """What the table is of, and what it took."""
     judged = "no daemon has scored today" if scan.judged_ms is None else f"scored {_time(scan.judged_ms)}"
-    all_, traded = len(scan.universe.symbols), len(scan.table.symbol)
+    symbols, traded = several(len(scan.universe.symbols), "symbol", "symbols"), len(scan.table.symbol)
     lines = [
-        f"{moment(scan.as_of_ms)}: of {all_:,} symbols {traded:,} trade; {judged}",
+        f"{moment(scan.as_of_ms)}: {symbols}, {f'{traded:,}' if traded else 'none'} of them traded today",
+        judged,
         f"{scan.seconds:.2f} s, {several(scan.calls, 'call', 'calls')}, {scan.hit_rate:.1%} of daily bars were known",
         *(f"without: {trouble}" for trouble in scan.troubles),
     ]

@@ -76,6 +76,11 @@ class EmbeddedValkey:
         self.pid = 0
         self.adopted = False
 
+    @property
+    def is_there(self) -> bool:
+        """Whether a server has laid its socket."""
+        return self._socket.exists()
+
     async def __aenter__(self) -> Self:
         self._claim()
         try:

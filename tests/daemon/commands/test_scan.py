@@ -60,7 +60,7 @@ async def test_a_scan_is_shown_written_and_explained(tmp_path: Path, sessions: S
         assert plan[0] == "1 call for every thousand symbols that are listed: the list was not asked for today"
         assert plan[1].startswith("1 call or more for splits")
         assert "the fewest there can be" in plan[2]
-        assert "of 20 symbols" in first.out
+        assert ": 20 symbols, " in first.out
         assert all(line == line.rstrip() for line in first.out.splitlines())
         second = await technic(simulator.port, tmp_path, "scan", "--json", "--by", "activity", "--out", str(table))
     assert second.code == 0, second.err
@@ -90,7 +90,7 @@ async def test_a_watch_tells_a_line_a_scan_and_ends_by_itself(tmp_path: Path, se
     lines = [json.loads(line) for line in watched.out.splitlines()]
     assert len(lines) >= 2
     assert lines[-1]["calls"] == 1
-    assert lines[-1]["troubles"] == ["NOSUCH: the exchange knows nothing of them"]
+    assert lines[-1]["troubles"] == ["NOSUCH: not known to the exchange"]
 
 
 async def test_a_wrong_key_and_an_exchange_that_is_away_are_told(tmp_path: Path, sessions: SessionTable) -> None:

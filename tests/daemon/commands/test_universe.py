@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from daemon.commands.universe import Filter, matching
+from daemon.commands.universe import Filter, matching, strangers
 from daemon.dataplane.statistics import SymbolStatistics
 from daemon.dataplane.universe import Universe
 from streams.bars import SYMBOL
@@ -51,6 +51,14 @@ USUAL = SymbolStatistics(
 )
 def test_only_what_is_wanted_and_known_to_be_so(wanted: Filter, found: str) -> None:
     assert b"".join(KNOWN.symbols[matching(KNOWN, USUAL, wanted)].tolist()).decode() == found
+
+
+def test_a_sector_or_type_that_nothing_has_is_told_with_those_there_are() -> None:
+    assert strangers(KNOWN, Filter(sectors=("energy",), kinds=("cs",))) == ""
+    said = strangers(KNOWN, Filter(sectors=("Enrgy",)))
+    assert said == "no symbol has the sector Enrgy; there are Energy, Health Care"
+    nothing = KNOWN._replace(sector=[""] * 4)
+    assert "none is known: see --import FILE" in strangers(nothing, Filter(sectors=("Energy",)))
 
 
 @pytest.fixture

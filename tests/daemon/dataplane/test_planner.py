@@ -68,9 +68,10 @@ def test_today_is_one_call_for_all() -> None:
 def test_a_plan_says_what_it_asks_and_for_what() -> None:
     plan = fetch_plan(SYMBOLS[:1], DAYS, Known(bars((b"A", 100)), NO_DAYS, ()), today=True)
     assert plan.explain().splitlines() == [
-        "2 calls for 4 missing daily bars, the fewest there can be:",
+        "2 calls, the fewest there can be:",
         "  1 snapshot of the market: today so far",
         "  1 symbol, all missing days each: A 1970-04-12..1970-04-17",
+        "  which tell 4 days of single symbols, or that they did not trade",
     ]
     assert fetch_plan(SYMBOLS, DAYS, Known(bars(), DAYS, ())).explain() == "nothing is missing: no call"
 

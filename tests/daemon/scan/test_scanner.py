@@ -286,7 +286,7 @@ async def test_a_table_is_shown_and_told_with_all_that_is_known(tmp_path: Path, 
     best = found.table.symbol[0].decode()
     assert best in text
     assert found.table.symbol[2].decode() not in text
-    assert "of 150 symbols 3 trade" in text
+    assert "150 symbols, 3 of them traded today" in text
     document = shown.document(found)
     assert document["rows"][0]["symbol"] == best
     assert document["rows"][0]["name"] == f"Company {best}"
