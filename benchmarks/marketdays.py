@@ -44,7 +44,9 @@ def exchange(day: str, latency_ms: float) -> Iterator[str]:
     }
     options = [str(word) for pair in files.items() for word in pair]
     options += ["--day", day, "--speed", "max", "--port", str(port), "--rest-latency-ms", str(latency_ms)]
-    child = subprocess.Popen([sys.executable, "-m", "daemon", "simulate", *options], stderr=subprocess.DEVNULL)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "daemon", "simulate", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         _run_the_day(port)
         yield f"http://127.0.0.1:{port}"
