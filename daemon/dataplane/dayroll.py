@@ -17,7 +17,7 @@ from daemon.dataplane import dayprofile
 from daemon.dataplane.athand import Morning
 from daemon.dataplane.dayprofile import DAYS as PROFILE_DAYS
 from daemon.dataplane.daystable import days_table
-from daemon.dataplane.daystatistics import Days, renew_splits, splits, statistics
+from daemon.dataplane.daystatistics import Days, are_split, renew_splits, splits, statistics
 from daemon.dataplane.fetch import fetch, plan_for
 from daemon.dataplane.renames import renames
 from daemon.dataplane.universe import renew, universe
@@ -135,7 +135,8 @@ class DayRoll:
         try:
             listed = await self._listed()
             lacking = await plan_for(plane.shelf, listed.symbols, days.window)
-            await self._begin(days, listed, whole=bool(listed.symbols.size) and not lacking.calls)
+            split = len(days.window) > 0 and await are_split(plane.shelf, days)
+            await self._begin(days, listed, whole=bool(listed.symbols.size) and not lacking.calls and split)
             asked = plane.rest.calls
             troubles = [
                 await _trying(renew_splits(plane.shelf, plane.rest, self._clock, days, Priority.LIVE)),
@@ -144,7 +145,7 @@ class DayRoll:
             listed = await self._listed()
             troubles.append(await self._fetch(days, listed))
             if plane.rest.calls > asked:
-                await self._begin(days, listed, whole=not any(troubles))
+                await self._begin(days, listed, whole=not any(troubles), changed=True)
             begins_ms = self._sessions.pre_ms[np.isin(self._sessions.open_ms // DAY_MS, days.before[-PROFILE_DAYS:])]
             await dayprofile.keep(plane.shelf, plane.lookups, listed.symbols, begins_ms, days.today)
         except HistoryError as error:
@@ -165,7 +166,7 @@ class DayRoll:
     def _progress(self, done: int, total: int) -> None:
         self.standing = self.standing._replace(done=done, total=total)
 
-    async def _begin(self, days: Days, listed: Universe, *, whole: bool) -> None:
+    async def _begin(self, days: Days, listed: Universe, *, whole: bool, changed: bool = False) -> None:
         """What the store knows by now is told to the engine, and is at hand for alerts.
 
         Statistics of days that are not all there are not kept: the cache would have them until tomorrow.
@@ -175,7 +176,8 @@ class DayRoll:
         if self._engine is not None:
             await self._tell(self._engine, days, today)
         now_ms = self._clock.wall_ms()
-        known = await statistics(shelf, self._plane.lookups if whole else None, listed.symbols, days)
+        lookups = self._plane.lookups if whole else None
+        known = await statistics(shelf, lookups, listed.symbols, days, changed=changed)
         self._at_hand.begin(Morning(now_ms, known, listed, today))
 
     async def _tell(self, engine: Engine, days: Days, today: Sequence[Split]) -> None:

@@ -16,10 +16,14 @@ from daemon.dataplane import dayroll as module
 from daemon.dataplane import plane as planes
 from daemon.dataplane.athand import AtHand
 from daemon.dataplane.dayroll import DayRoll
+from daemon.dataplane.daystatistics import decode
+from daemon.dataplane.fetch import GROUPED
+from daemon.dataplane.lookups import Lookups
 from daemon.engine.sessions import DAY_MS, PRE_MS
 from streams.bars import MINUTE_MS, SYMBOL
 from streams.companyfile import Company
 from streams.dailyfile import DailyBars
+from streams.history.protocol import Span
 from streams.history.tables import TICKERS
 from streams.polygon.rest import retry
 from streams.simulator.corporate import Corporate, Split
@@ -27,12 +31,15 @@ from streams.simulator.faults import Script, status
 from streams.simulator.rest import Archive
 from streams.simulator.resthttp import Terms
 from streams.simulator.server import Simulator
+from tests.daemon.dataplane.test_lookups import Shelf as Cache
 from tests.daemon.running import KEY, OPEN, Tape, config_of, engine_of, url_of, walk
+from tests.fakes.clock import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from daemon.dataplane.statistics import SymbolStatistics
     from daemon.engine.engine import Engine
 
 CLOCK = SystemClock()
@@ -205,3 +212,26 @@ async def test_a_symbol_that_a_company_has_changed_keeps_its_row_and_is_told_onc
         assert [notice.kind for notice in made.engine.notices].count("symbol.renamed") == 1
         assert previous(made.engine)["S03"] == 102.0
         assert made.engine.counts.bars > friday.size
+
+
+async def test_statistics_know_of_a_split_that_is_heard_of_after_they_might_have_been_kept(tmp_path: Path) -> None:
+    async with bench(tmp_path) as made:
+        lookups = Lookups(Cache(ManualClock(wall_ms=CLOCK.wall_ms())), CLOCK)
+        made.roll._plane = made.plane._replace(lookups=lookups)
+        rows = [{"symbol": name.decode(), "name": "", "active": True, "as_of_ms": 1} for name in NAMES.tolist()]
+        table, spans = pa.Table.from_pylist(rows, TICKERS.schema), [Span("", day, day, 0) for day in BEFORE]
+        shelf = made.plane.shelf
+        await shelf.ask(lambda history: history.put("tickers", table))
+        await shelf.ask(lambda history: history.write_daily(official(), "test", 0))
+        await shelf.ask(lambda history: history.mark_fetched(GROUPED, spans))
+        assert await made.roll.look() == ""
+        known = made.hand.about("S01", CLOCK.wall_ms())["history"]["known"]
+        assert known["previous_close"] == 25.5
+        assert (await kept_statistics(lookups)).previous_close.tolist() == [102.0, 25.5, 102.0, 102.0, 102.0]
+
+
+async def kept_statistics(lookups: Lookups) -> SymbolStatistics:
+    (content,) = (entry.content for (kind, _), entry in lookups._cache.entries.items() if kind == "statistics")
+    found = decode(content)
+    assert found
+    return found
