@@ -1,4 +1,7 @@
-"""Symbols that a company had before: found by its FIGI, which stays when the symbol changes."""
+"""Symbols that a company had before: found by its FIGI, which stays when the symbol changes.
+
+A change is seen between two lists, and noted for good: later lists do not tell which symbol was new.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,18 @@ import numpy as np
 
 from streams.bars import SYMBOL
 from streams.dailyfile import DailyBars
+from streams.history.protocol import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any
+    from collections.abc import Mapping, Sequence
 
     from daemon.dataplane.shelf import Shelf
     from streams.types import Symbols
 
-DAYS_MS: Final = 400 * 86_400_000
-"""An earlier symbol counts so long after it went: no longer than the days that anything goes by."""
+KIND: Final = "renames"
+"""Kind of spans that the store notes: the key has both symbols, the days are that of the change."""
+
+_ARROW: Final = ">"
 
 
 class Rename(NamedTuple):
@@ -29,33 +34,48 @@ class Rename(NamedTuple):
 
 
 async def renames(shelf: Shelf) -> list[Rename]:
-    """What the store knows of, the longest ago first.
+    """What the store knows of, the longest ago first, each with the name that the company has now.
 
     Raises:
         streams.history.errors.HistoryError: the store cannot answer.
     """
-    return found((await shelf.ask(lambda history: history.get("tickers"))).to_pylist())
+    spans = await shelf.ask(lambda history: history.fetched(KIND))
+    pairs = [span.key.encode().split(_ARROW.encode()) for span in sorted(spans, key=lambda span: span.first)]
+    found: list[Rename] = []
+    for old, new in pairs:
+        found = [one._replace(new=new) if one.new == old else one for one in found]
+        found.append(Rename(old, new))
+    return found
 
 
-def found(tickers: Iterable[Mapping[str, Any]]) -> list[Rename]:
-    """Of rows of `streams.history.tables.TICKERS`: one symbol is listed, others with the same FIGI are so no more.
+async def note(shelf: Shelf, changes: Sequence[Rename], today: int, now_ms: int) -> None:
+    """Let the store know of changes that the list of `today` has shown.
 
-    Where two are listed with one FIGI nothing is said of either. A symbol that another company has taken since is not
-    found: its row is that company's.
+    Raises:
+        streams.history.errors.HistoryError: the store does not take them.
     """
-    by_figi: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for row in tickers:
-        if row["figi"] and len(row["symbol"]) <= SYMBOL.itemsize and row["symbol"].isascii():
-            by_figi[row["figi"]].append(row)
-    newest_ms = max((row["as_of_ms"] for rows in by_figi.values() for row in rows), default=0)
-    pairs: list[tuple[int, Rename]] = []
-    for rows in by_figi.values():
-        listed = [row for row in rows if row["active"]]
-        if len(listed) == 1:
-            new = listed[0]["symbol"].encode()
-            gone = [row for row in rows if not row["active"] and newest_ms - row["as_of_ms"] <= DAYS_MS]
-            pairs += [(row["as_of_ms"], Rename(row["symbol"].encode(), new)) for row in gone]
-    return [rename for _, rename in sorted(pairs)]
+    spans = [Span(f"{old.decode()}{_ARROW}{new.decode()}", today, today, now_ms) for old, new in changes]
+    if spans:
+        await shelf.ask(lambda history: history.mark_fetched(KIND, spans))
+
+
+def between(before: Mapping[str, str], now: Mapping[str, str]) -> list[Rename]:
+    """What has changed from one list to the next, sorted.
+
+    Of a FIGI exactly one symbol has gone, exactly one has come, and none has stayed; anything else says nothing. An
+    empty FIGI is none.
+
+    Args:
+        before: composite FIGI by symbol that was listed.
+        now: the same of what is listed now.
+    """
+    gone, came = _by_figi(before, now), _by_figi(now, before)
+    stays = {figi for each in (before, now) for symbol, figi in each.items() if symbol in before and symbol in now}
+    return sorted(
+        Rename(gone[figi][0].encode(), came[figi][0].encode())
+        for figi in gone
+        if figi and figi not in stays and len(gone[figi]) == len(came.get(figi, ())) == 1
+    )
 
 
 def with_earlier(symbols: Symbols, known: Sequence[Rename]) -> Symbols:
@@ -87,3 +107,12 @@ def under_new_names(bars: DailyBars, known: Sequence[Rename]) -> DailyBars:
     symbol, day = symbol[order], bars.day[order]
     first = np.append([True], (symbol[1:] != symbol[:-1]) | (day[1:] != day[:-1]))
     return DailyBars(symbol[first], day[first], bars.values[:, order[first]], bars.rejected)
+
+
+def _by_figi(symbols: Mapping[str, str], others: Mapping[str, str]) -> dict[str, list[str]]:
+    """Symbols that the others lack."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for symbol, figi in symbols.items():
+        if symbol not in others:
+            found[figi].append(symbol)
+    return found

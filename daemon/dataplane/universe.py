@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 import numpy as np
 import pyarrow as pa
 
+from daemon.dataplane import renames
 from streams.bars import SYMBOL
 from streams.history.protocol import Span
 from streams.history.tables import DETAILS, TICKERS
@@ -111,13 +112,13 @@ async def renew(shelf: Shelf, exchange: Lister, clock: Clock, today: int, priori
         return False
     now_ms = clock.wall_ms()
     listed = await exchange.tickers(priority=priority)
-    rows = {one.ticker: one for one in listed if _SYMBOL.fullmatch(one.ticker)}
-    gone = [
-        row | {"active": False, "as_of_ms": now_ms}
-        for row in (await shelf.ask(lambda history: history.get("tickers"))).to_pylist()
-        if row["symbol"] not in rows and row["active"]
-    ]
-    table = pa.Table.from_pylist([*(_row(one, now_ms) for one in rows.values()), *gone], TICKERS.schema)
+    known = {row["symbol"]: row for row in (await shelf.ask(lambda history: history.get("tickers"))).to_pylist()}
+    before = {symbol: row["figi"] or "" for symbol, row in known.items() if row["active"] and _SYMBOL.fullmatch(symbol)}
+    rows = {one.ticker: _row(one, now_ms, before) for one in listed if _SYMBOL.fullmatch(one.ticker)}
+    gone = [known[symbol] | {"active": False, "as_of_ms": now_ms} for symbol in before if symbol not in rows]
+    changes = renames.between(before, {symbol: str(row["figi"]) for symbol, row in rows.items()})
+    await renames.note(shelf, changes, today, now_ms)
+    table = pa.Table.from_pylist([*rows.values(), *gone], TICKERS.schema)
     await shelf.ask(lambda history: history.put("tickers", table))
     await shelf.ask(lambda history: history.mark_fetched(LISTED, [Span("", today, today, now_ms)]))
     return True
@@ -166,7 +167,8 @@ async def _add(
     await shelf.ask(lambda history: history.put(table, pa.Table.from_pylist(rows, schema)))
 
 
-def _row(one: Listed, now_ms: int) -> dict[str, object]:
+def _row(one: Listed, now_ms: int, figi: Mapping[str, str]) -> dict[str, object]:
+    """A FIGI that the vendor leaves out today is the one it told before."""
     return {
         "symbol": one.ticker,
         "name": one.name,
@@ -174,5 +176,5 @@ def _row(one: Listed, now_ms: int) -> dict[str, object]:
         "type": one.type,
         "active": one.active,
         "as_of_ms": now_ms,
-        "figi": one.composite_figi or "",
+        "figi": one.composite_figi or figi.get(one.ticker, ""),
     }

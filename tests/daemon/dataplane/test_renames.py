@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from daemon.dataplane.renames import DAYS_MS, Rename, found, under_new_names, with_earlier
+from daemon.dataplane.renames import Rename, between, note, renames, under_new_names, with_earlier
+from daemon.dataplane.shelf import Shelf
 from streams.bars import SYMBOL
 from streams.dailyfile import DailyBars
+from streams.history.open import open_history
 
-NOW_MS = 1_736_173_800_000
-
-
-def row(symbol: str, figi: str | None, *, active: bool = True, as_of_ms: int = NOW_MS) -> dict[str, Any]:
-    return {"symbol": symbol, "figi": figi, "active": active, "as_of_ms": as_of_ms}
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def bars(*of: tuple[str, int, float]) -> DailyBars:
@@ -29,25 +28,33 @@ def told(of: DailyBars) -> list[tuple[str, int, float]]:
 
 
 def test_one_that_went_and_one_that_came_with_the_same_figi_are_one_company() -> None:
-    assert found([row("FB", "F1", active=False), row("META", "F1"), row("MSFT", "F2")]) == [Rename(b"FB", b"META")]
+    before, now = {"FB": "F1", "MSFT": "F2"}, {"META": "F1", "MSFT": "F2"}
+    assert between(before, now) == [Rename(b"FB", b"META")]
 
 
-def test_several_changes_are_told_in_their_order() -> None:
-    went = [row("B", "F1", active=False), row("A", "F1", active=False, as_of_ms=NOW_MS - 5), row("C", "F1")]
-    assert found(went) == [Rename(b"A", b"C"), Rename(b"B", b"C")]
+def test_a_symbol_that_another_company_takes_on_the_same_day_is_no_hindrance() -> None:
+    assert not between({"A": "F1"}, {"A": "F2", "B": "F1"})  # it has not gone from the list
+    assert between({"A": "F1", "X": "F2"}, {"B": "F1", "X": "F2"}) == [Rename(b"A", b"B")]
 
 
 def test_nothing_is_said_where_it_is_not_plain() -> None:
-    assert not found([row("A", "F1", active=False), row("B", "F1"), row("C", "F1")])  # two have it
-    assert not found([row("A", None, active=False), row("B", None)])
-    assert not found([row("A", "", active=False), row("B", "")])
-    assert not found([row("A", "F1", active=False), row("B", "F1", active=False)])  # gone for good
-    assert not found([row("A", "F1"), row("B", "F2")])  # nobody went
-    assert not found([row("A", "F2"), row("B", "F1")])  # another company has A by now
+    assert not between({"FOO": "F1", "FOOw": "F1"}, {"FOO": "F1"})  # one of two with the same FIGI goes
+    assert not between({"FOO": "F1"}, {"FOO": "F1", "FOOw": "F1"})  # or comes
+    assert not between({"A": "F1", "B": "F1"}, {"C": "F1"})
+    assert not between({"A": "F1"}, {"B": "F1", "C": "F1"})
+    assert not between({"A": ""}, {"B": ""})
+    assert not between({"A": "F1"}, {})  # gone for good
+    assert not between({}, {"A": "F1"})  # a first list
 
 
-def test_what_went_long_ago_counts_no_more() -> None:
-    assert not found([row("A", "F1", active=False, as_of_ms=NOW_MS - DAYS_MS - 1), row("B", "F1")])
+async def test_changes_are_known_after_a_restart_in_their_order(tmp_path: Path) -> None:
+    async with Shelf(lambda: open_history(tmp_path)) as shelf:
+        assert await renames(shelf) == []
+        await note(shelf, [Rename(b"B", b"C")], 20_001, 0)
+        await note(shelf, [Rename(b"A", b"B"), Rename(b"X", b"Y")], 20_000, 0)
+        await note(shelf, [], 20_002, 0)
+    async with Shelf(lambda: open_history(tmp_path)) as shelf:
+        assert await renames(shelf) == [Rename(b"A", b"C"), Rename(b"X", b"Y"), Rename(b"B", b"C")]
 
 
 def test_earlier_days_are_found_under_the_present_name_and_a_day_of_its_own_stays() -> None:
