@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from streams.redis.verdict import Backoff
 
 BATCH = 100
+MOST_EVENTS = 10_000
+"""Entries the stream keeps, about."""
 
 
 class EventStream:
@@ -53,7 +55,7 @@ class EventStream:
         *,
         stream: str = "technic:events",
         size: int = 1_000,
-        most: int = 10_000,
+        most: int = MOST_EVENTS,
         deadline_s: float = DEADLINE_S,
         backoff: Backoff = BACKOFF,
     ) -> None:

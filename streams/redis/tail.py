@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError
 
-from streams.redis.connection import DEADLINE_S, check_url, connect, redacted
-from streams.redis.errors import RedisRefusedError
-from streams.redis.verdict import BACKOFF, LIES, judge
+from streams.redis.connection import DEADLINE_S, check_url, connect
+from streams.redis.verdict import BACKOFF, LIES, ended, judge
 
 if TYPE_CHECKING:
     import random
@@ -66,7 +65,7 @@ class Tail:
             async with connect(self._url) as client:
                 found = await self._newest(client, max(most, 1))
         except (RedisError, OSError, *LIES) as error:
-            raise self._ended(judge(error)) from error
+            raise ended(self._url, judge(error)) from error
         return found if most > 0 else []
 
     async def follow(self, after: str = "$") -> AsyncGenerator[Entry]:
@@ -115,16 +114,10 @@ class Tail:
 
     def _failed(self, verdict: Verdict, failures: int) -> float:
         if verdict.state == "refused":
-            raise self._ended(verdict)
+            raise ended(self._url, verdict)
         if failures == 1:
             self._on_away(verdict)
         return self._backoff.delay_s(failures, self._jitter)
-
-    def _ended(self, verdict: Verdict) -> RedisRefusedError:
-        """What a person is told who has to act: of a server that is away, that nobody tries it again."""
-        what = f"{redacted(self._url)}: {verdict.what.rstrip('.')}"
-        away = "start the server, or set redis.url to where it is"
-        return RedisRefusedError(verdict.code, what, away if verdict.state == "away" else verdict.remedy)
 
 
 def _text(entry: tuple[bytes, dict[bytes, bytes]]) -> Entry:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from redis import exceptions as library
 
 from streams.outbox import OutboxError
+from streams.redis.connection import redacted
 from streams.redis.errors import RedisRefusedError
 
 if TYPE_CHECKING:
@@ -95,6 +96,13 @@ def judge(error: Exception) -> Verdict:
     if isinstance(error, library.ResponseError):
         return Verdict("refused", code, what, _REFUSED_REPLIES.get(code, "see the server's log"))
     return Verdict("refused", "ANSWER", f"no answer of Redis: {what}", "see what listens at the Redis URL")
+
+
+def ended(url: str, verdict: Verdict) -> RedisRefusedError:
+    """What a person is told who has to act: of a server that is away, that nobody tries it again."""
+    what = f"{redacted(url)}: {verdict.what.rstrip('.')}"
+    away = "start the server, or set redis.url to where it is"
+    return RedisRefusedError(verdict.code, what, away if verdict.state == "away" else verdict.remedy)
 
 
 def _reply(error: Exception) -> str:
