@@ -17,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from daemon import historyline
+from daemon import historyline, silenceline
 from daemon.exits import Exit, expected, leaves
 from daemon.options import ConfigFile, Duration, Json  # noqa: TC001 (typer reads annotations)
 
@@ -349,6 +349,8 @@ def check_config(config: ConfigFile = None, as_json: Json = False) -> None:
     command.check(config, as_json=as_json)
 
 
+for answer in silenceline.COMMANDS:
+    app.command()(answer)
 app.add_typer(historyline.app, name="history")
 
 

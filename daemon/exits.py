@@ -38,15 +38,18 @@ MEANINGS = {
 
 BY_ERROR = {
     "daemon.calendar.CalendarError": Exit.UNAVAILABLE,
+    "daemon.commands.errors.NoMarketTimeError": Exit.UNAVAILABLE,
     "daemon.commands.errors.NoServerError": Exit.UNAVAILABLE,
     "daemon.commands.errors.OutputError": Exit.USAGE,
     "daemon.commands.errors.SymbolsFileError": Exit.DATA,
     "daemon.configfile.ConfigError": Exit.CONFIG,
+    "daemon.deadlines.DeadlineError": Exit.USAGE,
     "daemon.demo.ExchangeEndedError": Exit.UNAVAILABLE,
     "daemon.engine.errors.RulesError": Exit.CONFIG,
     "daemon.lock.FolderTakenError": Exit.TRY_AGAIN,
     "daemon.scoring.errors.ScoringError": Exit.INTERNAL,
     "daemon.sectorfile.SectorFileError": Exit.CONFIG,
+    "daemon.silencing.SilencingError": Exit.USAGE,
     "daemon.supervision.TaskFailingError": Exit.INTERNAL,
     "daemon.web.server.WebAddressError": Exit.UNAVAILABLE,
     "indicators.errors.UnknownIndicatorError": Exit.USAGE,

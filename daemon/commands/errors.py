@@ -3,6 +3,7 @@
 * `OutputError`: **stop**. A file to be written cannot be; a person names another one.
 * `SymbolsFileError`: **stop**. A list of symbols cannot be used; a person mends it.
 * `NoServerError`: **stop**. The embedded server does not run; a person starts the daemon.
+* `NoMarketTimeError`: **stop**. A simulated exchange does not tell its time; a person starts it.
 """
 
 from __future__ import annotations
@@ -33,6 +34,17 @@ class NoServerError(Exception):
 
     def __str__(self) -> str:
         return f"nothing listens at {self.url}: start `technic run` with this state.folder, or set redis.url"
+
+
+class NoMarketTimeError(Exception):
+    """A simulated exchange does not tell what time it is there."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url, self.reason = url, reason
+
+    def __str__(self) -> str:
+        return f"the exchange at {self.url} does not tell its time: {self.reason}; start it, or see feed.url"
 
 
 class SymbolsFileError(Exception):
