@@ -338,7 +338,8 @@ class HttpSection(Section):
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: Port = Field(default=8787, description="Port to listen on; 0 for any that is free.")
     allow_remote: bool = Field(
-        default=False, description="Permit an address other machines can reach; there is no password and no TLS."
+        default=False,
+        description="Permit an address other machines can reach; there is no TLS, and a token for the API only.",
     )
     hosts: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
         default=(), description="Further names, with port, by which clients may call the server (`Host` header)."

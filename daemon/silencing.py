@@ -32,6 +32,10 @@ class SilencingError(Exception):
         return f"{self.what}; {self.remedy}"
 
 
+class UnknownError(SilencingError):
+    """There is no such alert, or no such silence."""
+
+
 def whose(rule: str, symbol: str, rules: Sequence[str]) -> tuple[str, str]:
     """Rule and symbol of a silence, `ANY` for what is not named.
 
@@ -97,14 +101,14 @@ def mute(about: tuple[str, str], by: str, set_ms: int) -> Silence:
     return Silence(*about, "mute", 0, name_of(by), set_ms)
 
 
-def nothing_to_lift(rule: str, symbol: str, known: Silenced) -> SilencingError:
+def nothing_to_lift(rule: str, symbol: str, known: Silenced) -> UnknownError:
     """There is no silence of just that rule and symbol."""
     what = Silence(rule, symbol, "mute").whose
     others = [
         f"{silence.whose}" for silence in known.silences.values() if rule == silence.rule or symbol == silence.symbol
     ]
     remedy = f"there are silences of {'; '.join(others)}" if others else "see technic silences"
-    return SilencingError(f"{what} is not silent by itself", remedy)
+    return UnknownError(f"{what} is not silent by itself", remedy)
 
 
 def name_of(by: str) -> str:
@@ -134,10 +138,11 @@ def the_one(found: Sequence[str], beginning: str) -> str:
     """The only alert that is meant.
 
     Raises:
-        SilencingError: there is none, or more than one.
+        UnknownError: there is none.
+        SilencingError: there is more than one.
     """
     if not found:
-        raise SilencingError(f"no alert that Redis still holds has the id {beginning}", "see technic tail --json")
+        raise UnknownError(f"no alert that Redis still holds has the id {beginning}", "see technic tail --json")
     if len(found) > 1 and beginning not in found:
         raise SilencingError(f"more than one alert has an id that begins with {beginning}", "write more of it")
     return found[0] if len(found) == 1 else beginning

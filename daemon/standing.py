@@ -11,16 +11,20 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from daemon import setback
+from daemon import knowledge, setback
 from daemon.engine.sessions import NO_DAY
+from daemon.listed import check_listed
 from daemon.scoring.link import BACKLOG
 from daemon.spoken import UNKNOWN, number, several
 from daemon.watchdog import Pulse
 from daemon.web.readiness import Check, Readiness
-from daemon.web.server import Pages, serving
+from daemon.web.server import Api, Pages, serving
+from daemon.web.silences import SilencesApi, World
+from daemon.web.token import token_of
 from streams.bars import MINUTE_MS
 from streams.polygon.session import HEARING
 from streams.polygon.spoilage import Condition
+from streams.redis.silences import Silences
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
@@ -53,8 +57,22 @@ async def show(app: App, stack: AsyncExitStack) -> None:
     http = app.config.http
     if http.enabled:
         pages = Pages(version("technic-scanner"), readiness, app.metrics, partial(facts, app))
-        port = await stack.enter_async_context(serving(http, pages))
+        port = await stack.enter_async_context(serving(http, pages, _api(app)))
         log.info("web server", url=f"http://{http.host}:{port}/")
+
+
+def _api(app: App) -> Api:
+    """What people answer to alerts, for programs that have the token."""
+    kept = Silences(app.redis_url, app.config.redis.prefix)
+
+    async def check_symbol(symbol: str) -> None:
+        if app.known:
+            await check_listed(symbol, kept, app.known.plane.shelf)
+
+    world = World(
+        partial(knowledge.now_ms, app), lambda: app.live.figures.rules, check_symbol, app.calendar.sessions, app.clock
+    )
+    return Api(token_of(app.config.state.folder), SilencesApi(kept, world).routes())
 
 
 def pulse(app: App) -> Pulse:

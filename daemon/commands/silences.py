@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import suppress
 from getpass import getuser
 from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -19,7 +18,6 @@ from daemon.commands.marketnow import market_now_ms
 from daemon.commands.tail import AWAY, redis_url
 from daemon.logs import escaped
 from streams.redis.errors import RedisRefusedError
-from streams.redis.silenced import ANY
 from streams.redis.silences import Silences
 
 if TYPE_CHECKING:
@@ -103,25 +101,14 @@ def show(path: Path | None, *, as_json: bool) -> None:
 
 
 async def _put(config: Config, kept: Silences, silence: Silence, market_ms: int) -> str:
-    if silence.symbol != ANY and not await kept.scored(silence.symbol):
-        await _check_listed(config, silence.symbol)
+    from daemon.dataplane.shelf import Shelf  # noqa: PLC0415 (brings pyarrow, which the other commands can do without)
+    from daemon.listed import check_listed  # noqa: PLC0415
+    from streams.history.open import open_history  # noqa: PLC0415
+
+    async with Shelf(lambda: open_history(config.history_place)) as shelf:
+        await check_listed(silence.symbol, kept, shelf)
     await kept.put(silence, market_ms)
     return str(silence)
-
-
-async def _check_listed(config: Config, symbol: str) -> None:
-    """A symbol that the daemon has no score of is one of those that are listed, where a list is known."""
-    from daemon.commands.scan import history_of  # noqa: PLC0415 (most symbols have a score)
-    from daemon.dataplane.shelf import Shelf  # noqa: PLC0415
-    from daemon.dataplane.universe import universe  # noqa: PLC0415
-    from streams.history.errors import HistoryError  # noqa: PLC0415
-
-    listed: list[str] = []
-    with suppress(HistoryError):  # silence is wanted most when something is wrong
-        async with Shelf(lambda: history_of(config)) as shelf:
-            listed = [known.decode() for known in (await universe(shelf)).symbols.tolist()]
-    if listed and symbol not in listed:
-        raise silencing.stranger(symbol, listed)
 
 
 def _with_server(config: Config, act: Callable[[Silences], Coroutine[None, None, T]]) -> T:

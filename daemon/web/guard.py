@@ -40,12 +40,26 @@ HEADERS = {
 }
 
 
-def guard(may_ask: Callable[[str], bool], served: Callable[[web.RequestHandler], None]) -> Middleware:
+API = "/api/"
+"""What lies below takes the token, and bodies."""
+
+MOST_BODY_BYTES = 4_096
+TOKEN_REMEDY = "send Authorization: Bearer TOKEN; the token is in the file http.token of the state folder"  # noqa: S105 - none
+
+
+def guard(
+    may_ask: Callable[[str], bool],
+    served: Callable[[web.RequestHandler], None],
+    knows_token: Callable[[str], bool] = lambda _: False,
+) -> Middleware:
     """A middleware that checks each request and finishes each answer, whatever becomes of the route's handler.
+
+    Pages of other sites can make a browser send requests here, but not with the token: so nothing is changed by them.
 
     Args:
         may_ask: whether a ``Host`` header is one of ours.
         served: told the connection of each request that came in whole.
+        knows_token: whether an ``Authorization`` header lets one use the API.
     """
 
     @web.middleware
@@ -54,14 +68,27 @@ def guard(may_ask: Callable[[str], bool], served: Callable[[web.RequestHandler],
         hosts = request.headers.getall("Host", [])
         if len(hosts) != 1 or not may_ask(hosts[0]):
             answer: web.StreamResponse = _plain(421, "this server does not go by that name")
-        elif request.can_read_body:
-            answer = _plain(413, "requests have no body here")
+        elif request.can_read_body and (refusal := _body_refused(request)):
+            answer = refusal
+        elif request.path.startswith(API) and not knows_token(request.headers.get("Authorization", "")):
+            answer = _plain(401, TOKEN_REMEDY, {"WWW-Authenticate": "Bearer"})
         else:
             answer = await _answered(request, handler)
         answer.headers.update(HEADERS)
         return answer
 
     return guarded
+
+
+def _body_refused(request: web.Request) -> web.Response | None:
+    """None where a body may come, and is short enough."""
+    if not request.path.startswith(API) or request.method != "POST":
+        return _plain(413, "requests have no body here")
+    if request.content_length is None:
+        return _plain(411, "say the body's length")
+    if request.content_length > MOST_BODY_BYTES:
+        return _plain(413, f"a body has at most {MOST_BODY_BYTES:,} bytes")
+    return None
 
 
 async def _answered(request: web.Request, handler: Page) -> web.StreamResponse:
@@ -80,7 +107,7 @@ async def _answered(request: web.Request, handler: Page) -> web.StreamResponse:
 
 def _plain(status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:
     answer = web.Response(status=status, text=f"{status} {text}\n", headers=headers)
-    if status in {413, 421}:
+    if status in {411, 413, 421}:
         answer.force_close()
     return answer
 

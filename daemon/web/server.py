@@ -1,4 +1,4 @@
-"""The web server: status page, health, readiness, metrics.
+"""The web server: status page, health, readiness, metrics, API.
 
 Errors, and who acts::
 
@@ -11,19 +11,22 @@ import asyncio
 import logging
 import socket
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from aiohttp import web
 
 from daemon.web import page
 from daemon.web.guard import PATIENCE_S, Door, guard, names
+from daemon.web.token import bears
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from daemon.config import HttpSection
     from daemon.metrics import Metrics
     from daemon.web.readiness import Readiness
+    from daemon.web.routes import Route
+    from streams.secret import Secret
 
     Page = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -103,9 +106,16 @@ class Pages:
         return web.Response(body=self._metrics.text(), headers={"Content-Type": METRICS_TYPE})
 
 
+class Api(NamedTuple):
+    """What programs may do, and the token that they need."""
+
+    token: Secret
+    routes: Sequence[Route]
+
+
 @asynccontextmanager
-async def serving(http: HttpSection, pages: Pages) -> AsyncIterator[int]:
-    """Serve `pages` for as long as the context lasts; gives the port.
+async def serving(http: HttpSection, pages: Pages, api: Api | None = None) -> AsyncIterator[int]:
+    """Serve `pages`, and an API where there is one, for as long as the context lasts; gives the port.
 
     Raises:
         WebAddressError: the address cannot be listened on.
@@ -114,9 +124,11 @@ async def serving(http: HttpSection, pages: Pages) -> AsyncIterator[int]:
     port = listening.getsockname()[1]
     allowed = names(http.host, port, http.hosts)
     served: set[web.RequestHandler] = set()
-    app = web.Application(middlewares=[guard(lambda host: host.lower() in allowed, served.add)])
+    app = web.Application(middlewares=[guard(lambda host: host.lower() in allowed, served.add, _knower(api))])
     for path, handler in pages.routes().items():
         app.router.add_get(path, handler)
+    for route in api.routes if api else ():
+        app.router.add_route(*route)
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -135,6 +147,10 @@ async def serving(http: HttpSection, pages: Pages) -> AsyncIterator[int]:
     finally:
         listener.close()
         await runner.cleanup()
+
+
+def _knower(api: Api | None) -> Callable[[str], bool]:
+    return (lambda said: bears(said, api.token)) if api else (lambda _: False)
 
 
 def _quiet() -> logging.Logger:
