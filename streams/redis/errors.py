@@ -6,6 +6,7 @@
         RedisUrlError         stop: the configured address is not one of redis://, rediss://, unix://
         RedisRefusedError     the server answers, but says no: a person acts; a sink probes, a follower stops
             FutureIdError     its stream holds an id far in the future, which would drag all later ones along
+        TooManyHeldError      stop: a consumer's program asks for more alerts without acknowledging any
         EmbeddedServerError   stop: the embedded server cannot be started, reached or adopted
 
 Errors of the client library and of the socket are judged by `streams.redis.verdict`. None of these texts
@@ -47,6 +48,17 @@ class FutureIdError(RedisRefusedError):
         what = f"the last id of {stream}, {last_id}, lies far in the future"
         remedy = f"set the clock right, or begin a new stream: RENAME {stream} {stream}:old"
         super().__init__("FUTURE", what, remedy)
+
+
+class TooManyHeldError(RedisEdgeError):
+    """As many alerts as may be are given out and not acknowledged; some have to be before there are more."""
+
+    def __init__(self, held: int) -> None:
+        super().__init__(held)
+        self.held = held
+
+    def __str__(self) -> str:
+        return f"{self.held:,} alerts are given out and not acknowledged: call ack() for those that are done"
 
 
 class EmbeddedServerError(RedisEdgeError):
