@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
     from daemon.config import Config
     from daemon.engine.learning import Teacher
+    from daemon.engine.rules import RuleSet
     from daemon.engine.sessions import SessionTable
+    from daemon.engine.syntax import Node
     from daemon.scoring.questions import Lesson
     from daemon.scoring.view import View
     from streams.types import Clock
@@ -57,15 +59,22 @@ def plan_of(config: Config) -> Plan:
         RuleErrors: every mistake in the file, with line, column and remedy.
         OSError: the file cannot be read.
     """
-    path = config.engine.rules
+    return Plan(ruleset_of(config.engine.rules), features_of(config))
+
+
+def ruleset_of(path: Path | None) -> RuleSet:
+    """The checked rules of a file, of those that ship where there is none; raises as `plan_of`."""
     name, content = str(path or SHIPPED), (path or files("daemon") / "rules" / SHIPPED).read_bytes()
     try:
-        ruleset = rules.load(content.decode(), name)
+        return rules.load(content.decode(), name)
     except UnicodeDecodeError as error:
         at = Position(content.count(b"\n", 0, error.start) + 1, 1)
         raise RuleErrors(name, [RuleError(at, "this is not UTF-8", "save the file in that encoding")]) from error
-    features = rules.features(DEFAULT_FEATURES)
-    return Plan(ruleset, features if config.model.enabled else ())
+
+
+def features_of(config: Config) -> tuple[Node, ...]:
+    """What the model learns from; nothing where it is switched off."""
+    return rules.features(DEFAULT_FEATURES) if config.model.enabled else ()
 
 
 def settings_of(config: Config) -> Settings:

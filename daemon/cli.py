@@ -17,9 +17,9 @@ from typing import Annotated
 
 import typer
 
-from daemon import historyline, silenceline
+from daemon import historyline, rulesline, silenceline
 from daemon.exits import Exit, expected, leaves
-from daemon.options import ConfigFile, Duration, Json  # noqa: TC001 (typer reads annotations)
+from daemon.options import Bar, BarLength, ConfigFile, Duration, Json  # noqa: TC001 (typer reads annotations)
 
 app = typer.Typer(
     name="technic",
@@ -32,18 +32,6 @@ app = typer.Typer(
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """Base of all that can be wrong with a command line."""
-
-
-class BarLength(StrEnum):
-    """How long the bars of a file are."""
-
-    second = "1s"
-    minute = "1m"
-
-    @property
-    def ms(self) -> int:
-        """In milliseconds."""
-        return {"1s": 1_000, "1m": 60_000}[self.value]
 
 
 class Stream(StrEnum):
@@ -97,7 +85,6 @@ def _start(text: str) -> time:
         raise typer.BadParameter("write it as 09:30") from None
 
 
-Bar = Annotated[BarLength, typer.Option(help="Length of the file's bars.")]
 Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Another seed is another synthetic market.")]
 
 
@@ -352,6 +339,7 @@ def check_config(config: ConfigFile = None, as_json: Json = False) -> None:
 for answer in silenceline.COMMANDS:
     app.command()(answer)
 app.add_typer(historyline.app, name="history")
+app.add_typer(rulesline.app, name="rules")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -16,12 +16,12 @@ from daemon.mistakes import Mistake
 
 
 class Findings(NamedTuple):
-    """What was found: the file (None: defaults), mistakes, remarks, and how many rules there are."""
+    """What was found: the file (None: defaults), mistakes, how many rules there are, and remarks."""
 
     file: str | None
     mistakes: tuple[Mistake, ...]
-    notes: tuple[str, ...] = ()
     rules: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def check(path: Path | None, *, as_json: bool) -> None:
@@ -30,7 +30,15 @@ def check(path: Path | None, *, as_json: bool) -> None:
     Raises:
         ConfigError: something is; with ``as_json`` stdout has said it already.
     """
-    findings = find(path)
+    _tell(find(path), as_json=as_json)
+
+
+def check_rules(path: Path, *, as_json: bool) -> None:
+    """Tell what is wrong with one file of rules, which need not be the configuration's; raises as `check`."""
+    _tell(Findings(str(path), *_in_rules(path)), as_json=as_json)
+
+
+def _tell(findings: Findings, *, as_json: bool) -> None:
     if as_json:
         mistakes = [mistake._asdict() for mistake in findings.mistakes]
         sys.stdout.write(json.dumps({"ok": not mistakes, **findings._asdict(), "mistakes": mistakes}) + "\n")
@@ -54,7 +62,7 @@ def find(path: Path | None) -> Findings:
     engine = loaded.config.engine
     files = (mistake for mistake in (unusable_sectors(engine), unusable_days(engine)) if mistake)
     found = (*folders, *files, *mistakes)
-    return Findings(str(loaded.path) if loaded.path else None, found, loaded.notes, count)
+    return Findings(str(loaded.path) if loaded.path else None, found, count, loaded.notes)
 
 
 def _rules(count: int) -> str:

@@ -6,7 +6,6 @@ import asyncio
 import csv
 import io
 import random
-import re
 import sys
 from contextlib import AsyncExitStack, suppress
 from functools import partial
@@ -14,21 +13,20 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import aiohttp
 import msgspec
-import numpy as np
 from rich.console import Console
 from rich.live import Live
 
 from daemon import calendar, sectorfile
 from daemon.clock import SystemClock
 from daemon.commands.begin import begin
-from daemon.commands.errors import OutputError, SymbolsFileError
+from daemon.commands.errors import OutputError
+from daemon.commands.symbolsfile import symbols_of
 from daemon.dataplane import plane as planes
 from daemon.progress import ProgressBar
 from daemon.scan import shown
 from daemon.scan.scanner import Scanner, Wish
 from daemon.snapshot import FILE
 from daemon.spoken import several
-from streams.bars import SYMBOL
 from streams.errors import MarketClockError
 from streams.history.open import open_history
 from streams.polygon.marketclock import MarketClock
@@ -43,12 +41,10 @@ if TYPE_CHECKING:
     from daemon.scan.scanner import Scan
     from streams.history.protocol import History
     from streams.polygon.rest.client import Rest
-    from streams.types import Clock, Symbols
+    from streams.types import Clock
 
 FORMS: Final = (".csv", ".json", ".parquet")
 """Forms of the file for the table, by the end of its name."""
-
-HEADINGS: Final = ("symbol", "symbols", "ticker", "tickers")
 
 WIDEST: Final = 400
 """Columns that a table may take where there is no window."""
@@ -99,30 +95,6 @@ def wish_of(symbols: Path | None, most_symbols: int | None, by: str) -> Wish:
         SymbolsFileError: it cannot be used.
     """
     return Wish(None if symbols is None else symbols_of(symbols), most_symbols, by)
-
-
-def symbols_of(path: Path) -> Symbols:
-    """Symbols of a text file, separated by blanks, commas or new lines; ``#`` begins a remark.
-
-    A first word ``symbol`` is a heading. Small letters alone are taken for capitals, since no symbol has none.
-
-    Raises:
-        SymbolsFileError: it cannot be read, holds none, or something that is none; names the line.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SymbolsFileError(path, 0, getattr(error, "strerror", None) or "it is no text") from error
-    found: set[bytes] = set()
-    for number, line in enumerate(text.splitlines(), 1):
-        for word in line.partition("#")[0].replace(",", " ").split():
-            if not re.fullmatch(r"[A-Za-z0-9./-]{1,16}", word):
-                raise SymbolsFileError(path, number, f"{word:.40} is no symbol")
-            if word.casefold() not in HEADINGS or found:
-                found.add((word.upper() if word.islower() else word).encode())
-    if not found:
-        raise SymbolsFileError(path, 0, "it names no symbol")
-    return np.array(sorted(found), SYMBOL)
 
 
 async def _scan(

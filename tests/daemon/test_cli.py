@@ -19,7 +19,7 @@ from tests.fakes.program import PATIENCE_S, ROOT, environment, started, technic
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMANDS = ("demo", "run", "simulate", "replay", "scan", "tail", "indicators", "check-config", "history")
+COMMANDS = ("demo", "run", "simulate", "replay", "scan", "tail", "indicators", "check-config", "history", "rules")
 SLOW = ("numpy", "numba", "pandas", "river", "pydantic", "aiohttp", "redis", "rich", "structlog", "duckdb")
 
 
@@ -77,6 +77,9 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         ["simulate", "--synthetic", "3", "--port", "65536"],
         ["tail", "nonsense"],
         ["history", "nonsense"],
+        ["rules"],
+        ["rules", "preview", "x"],
+        ["rules", "preview", "x", "--bars", "y", "--days", "0"],
         ["history", "import"],
         ["history", "--json", "import", "x"],
     ],

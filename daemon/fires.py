@@ -1,0 +1,136 @@
+"""How often rules fired, on which days, for whom, at what time of day; and what two versions have in common. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from daemon.engine.sessions import DAY_MS
+from streams.bars import MINUTE_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from daemon.engine.alerts import Alert
+    from daemon.engine.sessions import SessionTable
+    from daemon.versions import Pair
+    from streams.types import Longs
+
+TOP = 10
+"""Symbols that are named of each rule."""
+
+SLICE_MINUTES = 15
+"""Fires over the day are counted in slices of this length."""
+
+OPEN_MINUTE = 570
+"""Every regular session opens at 09:30."""
+
+DAY_MINUTES = 1_440
+
+
+class Fires(msgspec.Struct):
+    """How often one version of a rule fired.
+
+    Attributes:
+        version: of the rule.
+        alerts: all of them.
+        mean, least, most: alerts a day.
+        by_day: alerts of each trading day, those without any too.
+        symbols: how many symbols it fired for.
+        top: those it fired for most often, with counts.
+        by_time: alerts by time of day in New York, in slices of a quarter of an hour; those without any are left out.
+    """
+
+    version: str
+    alerts: int
+    mean: float
+    least: int
+    most: int
+    by_day: dict[str, int]
+    symbols: int
+    top: dict[str, int]
+    by_time: dict[str, int]
+
+
+class RuleReport(msgspec.Struct):
+    """One rule in both versions; None where it does not stand.
+
+    Attributes:
+        change: ``new``, ``changed``, ``same`` or ``gone``.
+        both: alerts that both versions give: the same symbol at the same minute.
+        only_new, only_running: alerts that only one of them gives.
+    """
+
+    name: str
+    change: str
+    new: Fires | None
+    running: Fires | None
+    both: int
+    only_new: int
+    only_running: int
+
+
+class Told:
+    """Collects alerts by rule, as symbol and minute; those before `from_ms` are let go."""
+
+    def __init__(self, from_ms: int) -> None:
+        self._from_ms = from_ms
+        self._of: defaultdict[str, set[tuple[str, int]]] = defaultdict(set)
+
+    def add(self, alerts: Iterable[Alert]) -> None:
+        """More alerts."""
+        for alert in alerts:
+            if alert.bar_start_ms >= self._from_ms:
+                self._of[alert.rule].add((alert.symbol, alert.bar_start_ms))
+
+    def of(self, rule: str) -> set[tuple[str, int]]:
+        """Symbol and minute of every alert of a rule."""
+        return self._of[rule]
+
+
+def compared(pair: Pair, told: Told, days: Sequence[str], sessions: SessionTable) -> RuleReport:
+    """One rule in both versions, over these days."""
+    new, running = told.of(pair.name) if pair.new else set(), told.of(pair.running_as) if pair.running else set()
+    return RuleReport(
+        name=pair.name,
+        change=pair.change,
+        new=_fires(pair.new.version, new, days, sessions) if pair.new else None,
+        running=_fires(pair.running.version, running, days, sessions) if pair.running else None,
+        both=len(new & running),
+        only_new=len(new - running),
+        only_running=len(running - new),
+    )
+
+
+def _fires(version: str, told: set[tuple[str, int]], days: Sequence[str], sessions: SessionTable) -> Fires:
+    starts_ms = np.array(sorted(ms for _, ms in told), np.int64)
+    dates = Counter(map(iso, sessions.date(starts_ms).tolist()))
+    by_day = {day: dates[day] for day in days}
+    symbols = Counter(symbol for symbol, _ in told)
+    return Fires(
+        version=version,
+        alerts=len(told),
+        mean=round(len(told) / len(days), 2) if days else 0.0,
+        least=min(by_day.values(), default=0),
+        most=max(by_day.values(), default=0),
+        by_day=by_day,
+        symbols=len(symbols),
+        top=dict(sorted(symbols.items(), key=lambda each: (-each[1], each[0]))[:TOP]),
+        by_time=_by_time(starts_ms, sessions),
+    )
+
+
+def _by_time(starts_ms: Longs, sessions: SessionTable) -> dict[str, int]:
+    """By minutes from the open, so that no clock change has to be known."""
+    minutes = (starts_ms - sessions.open_ms[sessions.day(starts_ms)]) // MINUTE_MS + OPEN_MINUTE
+    slices = Counter((minutes % DAY_MINUTES // SLICE_MINUTES * SLICE_MINUTES).tolist())
+    return {f"{minute // 60:02}:{minute % 60:02}": slices[minute] for minute in sorted(slices)}
+
+
+def iso(day: int) -> str:
+    """Days since 1970 as a date."""
+    return datetime.fromtimestamp(day * DAY_MS / 1000, UTC).date().isoformat()
