@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -15,13 +16,14 @@ from daemon.engine.engine import NO_DAYS, NO_SECTORS, Engine, Settings
 from daemon.engine.errors import Position, RuleError, RuleErrors
 from daemon.engine.plan import Plan
 from daemon.engine.sectors import Sectors
+from daemon.engine.vocabulary import Vocabulary
 from daemon.scoring.features import DEFAULT_FEATURES
 from daemon.scoring.link import Link
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
-    from daemon.config import Config
+    from daemon.config import Config, EngineSection
     from daemon.engine.learning import Teacher
     from daemon.engine.rules import RuleSet
     from daemon.engine.sessions import SessionTable
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 SHIPPED = "default.toml"
+MAX_LIST_CHARACTERS = 1_000_000
+"""Of the file of a list of symbols; what follows is not read."""
 QUICK_S = 0.25
 LONGEST_GRACE_S = 55.0
 """Of a minute's bars; the next minute's come then."""
@@ -57,16 +61,23 @@ def plan_of(config: Config) -> Plan:
 
     Raises:
         RuleErrors: every mistake in the file, with line, column and remedy.
+        SectorFileError: the sectors that rules may name cannot be read.
         OSError: the file cannot be read.
     """
-    return Plan(ruleset_of(config.engine.rules), features_of(config))
+    return Plan(ruleset_of(config.engine), features_of(config))
 
 
-def ruleset_of(path: Path | None) -> RuleSet:
-    """The checked rules of a file, of those that ship where there is none; raises as `plan_of`."""
+def ruleset_of(engine: EngineSection) -> RuleSet:
+    """The checked rules of the configuration, or those that ship.
+
+    Raises:
+        RuleErrors, SectorFileError, OSError: as `plan_of`.
+    """
+    path = engine.rules
     name, content = str(path or SHIPPED), (path or files("daemon") / "rules" / SHIPPED).read_bytes()
+    vocabulary = Vocabulary(sectors=tuple(sorted(set(sectorfile.configured(engine).values()))))
     try:
-        return rules.load(content.decode(), name)
+        return rules.load(content.decode(), name, vocabulary, _reader(path.parent if path else None))
     except UnicodeDecodeError as error:
         at = Position(content.count(b"\n", 0, error.start) + 1, 1)
         raise RuleErrors(name, [RuleError(at, "this is not UTF-8", "save the file in that encoding")]) from error
@@ -75,6 +86,16 @@ def ruleset_of(path: Path | None) -> RuleSet:
 def features_of(config: Config) -> tuple[Node, ...]:
     """What the model learns from; nothing where it is switched off."""
     return rules.features(DEFAULT_FEATURES) if config.model.enabled else ()
+
+
+def _reader(folder: Path | None) -> Callable[[str], str]:
+    """Reads the file of a list, beside the rules; of a bounded size."""
+
+    def read(name: str) -> str:
+        with ((folder or Path()) / name).open(encoding="utf-8") as file:
+            return file.read(MAX_LIST_CHARACTERS)
+
+    return read
 
 
 def settings_of(config: Config) -> Settings:

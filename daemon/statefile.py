@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-SCHEMA = 2
+SCHEMA = 3
 KEPT_BAD = 3
 MAX_BYTES = 4 << 30
 _FIRST = b"technic state %d %d\n"

@@ -65,6 +65,7 @@ class SymbolTable:
     Attributes:
         refused: symbols asked for that got no row because the table is full (or that were empty); counts
             every try.
+        changes: how often rows were given, taken or named otherwise; whoever keeps what belongs to a name looks here.
     """
 
     def __init__(self, capacity: int = 1024, max_symbols: int = 65_536) -> None:
@@ -74,6 +75,7 @@ class SymbolTable:
         self._keys = np.zeros((max(1, min(capacity, max_symbols)), 2), np.uint64)
         self._slots = _empty_slots(len(self._keys))
         self.refused = 0
+        self.changes = 0
 
     def __len__(self) -> int:
         """Symbols that have a row."""
@@ -130,6 +132,7 @@ class SymbolTable:
         empty = [row for row in released if not 0 <= row < self._size or not self._keys[row].any()]
         if empty:
             raise KeyError(f"row {empty[0]} holds no symbol")
+        self.changes += 1
         self._keys[sorted(released)] = 0
         self._free = sorted(released.union(self._free))
         self._index()
@@ -143,6 +146,7 @@ class SymbolTable:
         wanted = np.array([symbol], SYMBOL)
         if not 0 <= row < self._size or not self._keys[row].any() or self.rows(wanted, create=False)[0] >= 0:
             raise KeyError(f"row {row} holds no symbol, or {symbol.decode()} has one")
+        self.changes += 1
         self._keys[row] = _halves(wanted)[0]
         self._index()
 
@@ -169,6 +173,7 @@ class SymbolTable:
         return table
 
     def _create(self, unknown: Words) -> None:
+        self.changes += 1
         named = unknown[unknown.any(axis=1)]
         _, first = np.unique(named, axis=0, return_index=True)
         first.sort()

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from daemon.commands.begin import unreadable_rules, unusable_days, unusable_sectors
 from daemon.commands.folders import unusable_folders
-from daemon.config import Config, EngineSection, StateSection
+from daemon.config import EngineSection
 from daemon.configfile import ConfigError, load_config
 from daemon.engine.errors import RuleErrors
 from daemon.mistakes import Mistake
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Findings(NamedTuple):
@@ -57,10 +59,11 @@ def find(path: Path | None) -> Findings:
     except ConfigError as error:
         mistakes, _ = _in_rules(error.rules)
         return Findings(str(path) if path else None, (*error.mistakes, *mistakes))
-    mistakes, count = _in_rules(loaded.config.engine.rules)
     folders = unusable_folders(loaded, ("folder", "cache"))
-    engine = loaded.config.engine
-    files = (mistake for mistake in (unusable_sectors(engine), unusable_days(engine)) if mistake)
+    engine, sectors = loaded.config.engine, unusable_sectors(loaded.config.engine)
+    known = engine.model_copy(update={"sectors": None}) if sectors else engine
+    mistakes, count = _in_rules(known.rules, known)
+    files = (mistake for mistake in (sectors, unusable_days(engine)) if mistake)
     found = (*folders, *files, *mistakes)
     return Findings(str(loaded.path) if loaded.path else None, found, count, loaded.notes)
 
@@ -69,17 +72,16 @@ def _rules(count: int) -> str:
     return f"{count} rule{'' if count == 1 else 's'}"
 
 
-def _in_rules(path: Path | None) -> tuple[tuple[Mistake, ...], int]:
+def _in_rules(path: Path | None, engine: EngineSection | None = None) -> tuple[tuple[Mistake, ...], int]:
     """Mistakes in the rules, and how many rules there are if there is none."""
-    from daemon.assembly import plan_of  # noqa: PLC0415 (brings numba)
+    from daemon.assembly import ruleset_of  # noqa: PLC0415 (brings numba)
 
     unreadable = unreadable_rules(path)
     if unreadable:
         return (unreadable,), 0
-    nowhere = StateSection(folder=Path(), cache=Path())
     try:
-        plan = plan_of(Config(engine=EngineSection(rules=path), state=nowhere))
+        ruleset = ruleset_of(engine or EngineSection(rules=path))
     except RuleErrors as errors:
         found = (Mistake(f"{errors.filename}:{e.at.line}:{e.at.column}", e.message, e.remedy) for e in errors.errors)
         return tuple(found), 0
-    return (), len(plan.rules)
+    return (), len(ruleset.rules)

@@ -45,7 +45,7 @@ def show(path: Path | None, *, as_json: bool) -> None:
     config = begin(path)
     from daemon.assembly import ruleset_of  # noqa: PLC0415 (numba's cache has its place only now)
 
-    found = [_described(rule) for rule in ruleset_of(config.engine.rules).rules]
+    found = [_described(rule) for rule in ruleset_of(config.engine).rules]
     if as_json:
         sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
         return
@@ -66,7 +66,7 @@ def preview(path: Path | None, bars: Bars, *, rules: Path, as_json: bool) -> Non
     from daemon.commands.symbolsfile import symbols_of  # noqa: PLC0415
 
     symbols = None if bars.symbols is None else symbols_of(bars.symbols)
-    versions = ruleset_of(rules), ruleset_of(config.engine.rules)
+    versions = ruleset_of(config.engine.model_copy(update={"rules": rules})), ruleset_of(config.engine)
     wish = trial.Wish(*versions, bars.file, bars.length_ms, symbols, bars.days)
     clock = SystemClock()
     with ProgressBar("trading days", clock) as progress:

@@ -31,18 +31,39 @@ class Times(msgspec.Struct, frozen=True):
     scored_ms: int = 0
 
 
+class Member(msgspec.Struct, frozen=True):
+    """Another symbol that an alert tells of.
+
+    Attributes:
+        price: close of its bar, dollars.
+        change: of the day, as a fraction of the close before; None where that is not known.
+    """
+
+    symbol: str
+    price: float
+    change: float | None
+
+
 class Alert(msgspec.Struct, frozen=True):
     """One rule's condition became true for one symbol.
 
     Attributes:
         id: 32 hex digits, see `alert_id`.
         rule_version: short hash of the rule's canonical definition.
+        name: of the company, "" where it is not known.
+        sector: of the symbol, "" where it is not known.
         bar_start_ms: start of the bar at which the rule fired, milliseconds since the epoch, UTC.
         price: close of that bar, dollars.
+        change: of the day, as a fraction of the official close before; None where that is not known.
         score: probability of the large move asked about, None before the model has learned.
+        order: what candidates of the rule are ordered by, None where that is not known, or they are not.
+        contributions: what each feature adds to the logit of the score, with ``intercept``; empty without a score.
         values: every number in the rule's condition by its text; None where it is not known.
         coverage: ``covered`` or ``warming``.
         late: the market's minute had closed before this bar came.
+        forming: told on a bar that had not closed: its price and values are those of that moment, and the condition may
+            no longer hold when the bar closes.
+        members: others of its sector that it tells of too, the best first.
         about: what was at hand of the symbol when the alert was raised, by kind: ``{"as_of_ms": ..., "known": ...}``;
             empty in a replay. What else there is follows as an event ``alert.enriched``.
     """
@@ -63,13 +84,20 @@ class Alert(msgspec.Struct, frozen=True):
     coverage: str
     late: bool
     times: Times
+    name: str = ""
+    sector: str = ""
+    change: float | None = None
+    order: float | None = None
+    contributions: dict[str, float] = {}
+    forming: bool = False
+    members: list[Member] = []
     about: dict[str, Any] = {}
     v: int = SCHEMA
 
-    def at(self, scored_ms: int, about: dict[str, Any]) -> Alert:
+    def at(self, scored_ms: int, about: dict[str, Any], name: str = "") -> Alert:
         """The same alert with the wall clock of the engine's decision, and what is at hand of its symbol."""
         times = msgspec.structs.replace(self.times, scored_ms=scored_ms)
-        return msgspec.structs.replace(self, times=times, about=about)
+        return msgspec.structs.replace(self, times=times, about=about, name=name)
 
     def json(self) -> bytes:
         """The alert as one JSON object."""

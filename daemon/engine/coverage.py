@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from indicators import Frame
-    from streams.types import Longs
+    from streams.types import Flags, Longs
 
     Need = tuple[int, str]
 
@@ -37,6 +37,17 @@ class Coverage:
         """``covered`` if each of `needs` has seen its bars at `row`, else ``warming``."""
         covered = all(self._seen(need, row) >= bars for need, bars in needs.items())
         return "covered" if covered else "warming"
+
+    def covered(self, needs: Mapping[Need, int], rows: Longs) -> Flags:
+        """The same of many rows, ``bool[n]``."""
+        covered = np.ones(len(rows), np.bool_)
+        for (minutes, key), bars in needs.items():
+            seen, began = self._frames[minutes].count[rows], self._began.get((minutes, key))
+            if began is not None:
+                inside = rows < len(began)
+                seen = seen - np.where(inside, began[np.where(inside, rows, 0)], 0)
+            covered &= seen >= bars
+        return covered
 
     def zero(self, rows: Longs) -> None:
         """Forget rows: whatever begins there, it begins with all that is computed."""

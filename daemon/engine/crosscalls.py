@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from daemon.engine.errors import RuleError, nearest
-from daemon.engine.syntax import BY, COMPARISONS, NEGATED, Across, Binary, Call, Keyword, String, write
+from daemon.engine.syntax import BY, COMPARISONS, NEGATED, Across, Binary, Call, In, Keyword, String, write
 from daemon.engine.vocabulary import CROSS_SECTIONS
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ def across(tree: Node) -> Iterator[Across]:
 
 def opposite(tree: Node) -> Node:
     """The normal form of what holds where a condition, in normal form, certainly does not."""
+    if isinstance(tree, In):
+        return replace(tree, negated=not tree.negated)
     if not isinstance(tree, Binary):
         raise TypeError(f"{write(tree)} is no condition")
     sides = (tree.left, tree.right)

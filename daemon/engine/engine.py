@@ -128,6 +128,7 @@ class Engine:
         self.counts = Counts()
         self.disagreed = np.zeros(6, np.int64)
         self.stood_in: Callable[[int, Symbols, Floats], None] | None = None
+        self._named = -1
         self._reserve()
 
     @property
@@ -308,6 +309,7 @@ class Engine:
         for name in self.watch.parts():
             self.watch.load(name, part_of(arrays, name))
         self._forming.load_arrays(part_of(arrays, "forming"))
+        self._named = -1
         self._reserve()
         self.listings.load_arrays(part_of(arrays, "listings"), self.watch.minutes.last_start)
         self.barrier.load_array(arrays["engine/barrier"])
@@ -325,11 +327,15 @@ class Engine:
         rows = self.symbols.rows(np.array([alert.symbol.encode() for alert in alerts], "S16")).tolist()
         self._reserve()
         self.listings.hear(np.array(rows, np.int64))
-        return sum(
-            self.watch.episodes.remember(f"{alert.rule}@{alert.rule_version}", row, alert.bar_start_ms)
-            for alert, row in zip(alerts, rows, strict=True)
-            if row >= 0
-        )
+        return sum(self._remember(alert, row) for alert, row in zip(alerts, rows, strict=True) if row >= 0)
+
+    def _remember(self, alert: Alert, row: int) -> bool:
+        key, start_ms = f"{alert.rule}@{alert.rule_version}", alert.bar_start_ms
+        members = named(*(member.symbol for member in alert.members)) if alert.members else np.zeros(0, "S16")
+        for other in self.symbols.rows(members, create=False).tolist():
+            if other >= 0:
+                self.watch.telling.remember(key, other, "", start_ms, None)
+        return self.watch.telling.remember(key, row, alert.id, start_ms, alert.order)
 
     def load_learned(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Go on with questions, scores, their judge and the model's view, after `load_market`.
@@ -438,7 +444,10 @@ class Engine:
     def _peek(self, batch: BarBatch, rows: Longs, order: Positions, minute_ms: int) -> None:
         if len(rows):
             bars, at = self._forming.bars(rows, minute_ms), self._sessions.at(minute_ms)
-            self.watch.peek(Step(rows, batch.symbol, minute_ms, at, bars, batch.arrival_ms, order, when=When.FORMING))
+            seen_ms = int(batch.start_ms[0] + batch.length_ms[0])
+            came_ms, forming = batch.arrival_ms, When.FORMING
+            now = Step(rows, batch.symbol, minute_ms, at, bars, came_ms, order, when=forming, seen_ms=seen_ms)
+            self.watch.peek(now)
 
     def _step(self, batch: BarBatch, rows: Longs, order: Positions) -> Step:
         """Minute bars of one start."""
@@ -460,7 +469,7 @@ class Engine:
         self._stand_in(minute_ms)
         at, symbols = self._sessions.at(minute_ms), self.symbols.symbols
         closed_ms = minute_ms + MINUTE_MS + self._settings.grace_ms
-        self.watch.freeze(minute_ms, closed_ms, at, symbols, self.learning.scores)
+        self.watch.freeze(minute_ms, closed_ms, at, symbols, self.learning.scores, self.learning.features)
         self.watch.gather()
         rows = np.flatnonzero(self.watch.minutes.last_start[: len(symbols)] == minute_ms)
         self.view = self.learning.learn(minute_ms, rows, self.watch.minutes, symbols) or self.view
@@ -487,6 +496,9 @@ class Engine:
         self._forming.reserve(capacity)
         self.learning.reserve(capacity)
         self.listings.reserve(capacity)
+        if self.symbols.changes != self._named:
+            self.watch.know_symbols(self.symbols.symbols)
+            self._named = self.symbols.changes
 
 
 def _came_ms(batch: BarBatch) -> Longs:

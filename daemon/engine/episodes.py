@@ -1,10 +1,10 @@
-"""Episodes: from conditions that hold to alerts that are worth sending.
+"""Episodes: from conditions that hold to candidates for alerts.
 
-An episode of a rule and a symbol begins when the condition becomes true and ends when it is no longer true.
-It gives one alert, at its beginning; none if the last alert of that rule and symbol lies within the rule's
-cooldown. Such an episode stays silent to its end, also when the cooldown passes meanwhile: an alert says that
-something *became* true at its bar, and that moment has passed. All times are starts of bars, so replay
-decides as live did.
+An episode of a rule and a symbol begins when the condition has held for the rule's `hold`, and gives one candidate,
+then. It ends when the condition no longer holds or, where the rule has an `until`, when that does, and at the latest
+with the session; the next one can begin when the condition has been false. A candidate within the rule's cooldown is
+silent, and so is its episode to its end, also when the cooldown passes meanwhile: an alert says that something *became*
+true at its bar, and that moment has passed. All times are the market's, so replay decides as live did.
 """
 
 from __future__ import annotations
@@ -20,13 +20,22 @@ from indicators.jit import kernel
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from daemon.engine.rules import Rule
     from streams.types import Flags, Longs
+
+    Codes = NDArray[np.int8]
 
 NEVER_MS = -(2**62)
 """Time of what has not happened."""
 
-_FILLS = {"active": False, "start_ms": NEVER_MS, "last_alert_ms": NEVER_MS}
+_FILLS = {"state": 0, "start_ms": NEVER_MS, "since_ms": NEVER_MS, "last_alert_ms": NEVER_MS}
+
+ARMED, HOLDING, ACTIVE, SPENT = range(4)
+"""States: the condition is awaited · it holds, not yet for long enough · an episode goes on · one has ended by its
+`until`, and the condition still holds."""
+STATES = ("armed", "holding", "active", "spent")
 
 
 def alert_id(rule: str, version: str, symbol: bytes, start_ms: int) -> str:
@@ -43,77 +52,107 @@ class Episodes:
         capacity: rows.
 
     Attributes:
-        active: ``bool[rules, capacity]``, the condition held when last looked at.
-        start_ms: ``int64[rules, capacity]``, start of the bar at which the newest episode began.
-        last_alert_ms: ``int64[rules, capacity]``, the same of the newest episode that gave an alert.
+        state: ``int8[rules, capacity]``, one of `STATES`.
+        start_ms: ``int64[rules, capacity]``, start of the bar at which the newest condition came to hold.
+        since_ms: ``int64[rules, capacity]``, the moment at which it was seen to.
+        last_alert_ms: ``int64[rules, capacity]``, start of the bar of the newest alert.
+        cooled: ``int64[rules]``, candidates that fell into a cooldown.
     """
 
     def __init__(self, rules: Sequence[Rule], capacity: int) -> None:
         self._keys = [f"{rule.name}@{rule.version}" for rule in rules]
         self._every = np.ones(len(rules), np.bool_)
         self._cooldown_ms = np.array([max(rule.cooldown_ms, 1) for rule in rules], np.int64)
-        self.active: Flags = np.zeros((len(rules), capacity), np.bool_)
+        self._hold_ms = np.array([rule.hold_ms for rule in rules], np.int64)
+        self._lasting = np.array([rule.until is not None for rule in rules], np.bool_)
+        self.cooled: Longs = np.zeros(len(rules), np.int64)
+        self.state = np.zeros((len(rules), capacity), np.int8)
         self.start_ms: Longs = np.full((len(rules), capacity), NEVER_MS)
+        self.since_ms: Longs = np.full((len(rules), capacity), NEVER_MS)
         self.last_alert_ms: Longs = np.full((len(rules), capacity), NEVER_MS)
 
     def step(
-        self, conditions: Flags, rows: Longs, start_ms: Longs | int, judged: Flags | None = None
+        self,
+        conditions: Flags,
+        rows: Longs,
+        start_ms: int,
+        judged: Flags | None = None,
+        *,
+        ended: Flags | None = None,
+        seen_ms: int | None = None,
+        anchor_ms: int = NEVER_MS,
     ) -> tuple[Longs, Longs]:
-        """Take what holds now; tell what is to be alerted.
+        """Take what holds now; tell the candidates, see `tell`.
 
         Args:
             conditions: ``bool[rules, n]``.
             rows: ``int64[n]``, no row twice.
-            start_ms: ``int64[n]`` or one for all: starts of the bars.
+            start_ms: start of the bars.
             judged: ``bool[rules]``, which rules were asked; the others stay as they are. All if left out. Where a
                 bar is asked about more than once, as it forms, it gives one alert of a rule at most, however often
                 the condition comes and goes, and the episode counts from its start.
+            ended: ``bool[rules, n]``, whose `until` holds; none if left out.
+            seen_ms: market time of this look, by which `hold` counts; the start if left out.
+            anchor_ms: where the session began; an `until` is not waited for any longer.
 
         Returns:
-            Indices of rules and positions in `rows` of new alerts, ordered by position, then by rule. Cost:
-            O(rules times n), one to two nanoseconds each, and some 20 us.
+            Indices of rules and positions in `rows` of new candidates outside of their cooldown, ordered by position,
+            then by rule. Cost: O(rules times n), some two nanoseconds each, and some 20 us.
         """
-        if len(rows) and not 0 <= rows.min() <= rows.max() < self.active.shape[1]:
-            raise IndexError(f"rows {rows.min()} to {rows.max()} in room for {self.active.shape[1]}; reserve first")
+        if len(rows) and not 0 <= rows.min() <= rows.max() < self.state.shape[1]:
+            raise IndexError(f"rows {rows.min()} to {rows.max()} in room for {self.state.shape[1]}; reserve first")
         judged = self._every if judged is None else judged
+        ended = np.zeros(conditions.shape, np.bool_) if ended is None else ended
+        seen_ms = start_ms if seen_ms is None else seen_ms
         entered = np.zeros(conditions.shape, np.bool_)
-        _enter(np.ascontiguousarray(conditions), rows, judged, self.active, entered)
+        _look(
+            np.ascontiguousarray(conditions),
+            np.ascontiguousarray(ended),
+            rows,
+            judged,
+            self._lasting,
+            self._hold_ms,
+            np.array([start_ms, seen_ms, anchor_ms]),
+            self.state,
+            self.start_ms,
+            self.since_ms,
+            entered,
+        )
         found = np.flatnonzero(entered)
         if not len(found):
             return found, found
         rules, positions = np.divmod(found, len(rows))
         order = np.lexsort((rules, positions))
         rules, positions = rules[order], positions[order]
-        return self._tell(rules, positions, rows[positions], np.broadcast_to(start_ms, rows.shape))
+        warm = start_ms - self.last_alert_ms[rules, rows[positions]] >= self._cooldown_ms[rules]
+        np.add.at(self.cooled, rules[~warm], 1)
+        return rules[warm], positions[warm]
 
-    def _tell(self, rules: Longs, positions: Longs, rows: Longs, start_ms: Longs) -> tuple[Longs, Longs]:
-        """New episodes begin; those outside of the cooldown are told."""
-        begins_ms = start_ms[positions]
-        self.start_ms[rules, rows] = begins_ms
-        told = begins_ms - self.last_alert_ms[rules, rows] >= self._cooldown_ms[rules]
-        self.last_alert_ms[rules[told], rows[told]] = begins_ms[told]
-        return rules[told], positions[told]
+    def tell(self, rule: int, row: int, start_ms: int) -> None:
+        """The candidate of a bar becomes an alert: the cooldown counts from here."""
+        self.last_alert_ms[rule, row] = start_ms
 
-    def remember(self, key: str, row: int, start_ms: int) -> bool:
-        """Take in that an alert was given; its episode is taken to go on until a bar says otherwise.
+    def cooldown_left_ms(self, rule: int, row: int, start_ms: int) -> int:
+        """How long a candidate of a bar would still be silent; 0 if not at all."""
+        return max(0, int(self._cooldown_ms[rule] - (start_ms - self.last_alert_ms[rule, row])))
 
-        Args:
-            key: ``NAME@VERSION`` of its rule.
-            row: of its symbol.
-            start_ms: start of its bar.
+    def is_new(self, rule: int, row: int, start_ms: int) -> bool:
+        """Whether an alert of that bar is not known here."""
+        return bool(self.last_alert_ms[rule, row] < start_ms)
 
-        Returns:
-            False, and nothing changed, if that is known here or there is no such rule now.
-        """
-        if key not in self._keys or self.last_alert_ms[rule := self._keys.index(key), row] >= start_ms:
-            return False
-        self.active[rule, row] = True
-        self.start_ms[rule, row] = self.last_alert_ms[rule, row] = start_ms
-        return True
+    def remember(self, rule: int, row: int, start_ms: int) -> None:
+        """Take in that an alert was given at a bar; its episode is taken to go on until a bar says otherwise."""
+        if self.is_new(rule, row, start_ms):
+            self.state[rule, row] = ACTIVE
+            self.start_ms[rule, row] = self.since_ms[rule, row] = self.last_alert_ms[rule, row] = start_ms
+
+    def number(self, key: str) -> int:
+        """Of the rule ``NAME@VERSION``, -1 if there is none."""
+        return self._keys.index(key) if key in self._keys else -1
 
     def reserve(self, capacity: int) -> None:
         """Make room for `capacity` rows; the arrays are new ones."""
-        more = ((0, 0), (0, capacity - self.active.shape[1]))
+        more = ((0, 0), (0, capacity - self.state.shape[1]))
         if more[1][1] > 0:
             for name, fill in _FILLS.items():
                 setattr(self, name, np.pad(getattr(self, name), more, constant_values=fill))
@@ -124,7 +163,7 @@ class Episodes:
             getattr(self, name)[:, rows] = fill
 
     def to_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
-        """For every rule ``NAME@VERSION/active`` and so on: ``[capacity]``, views, good until the next step."""
+        """For every rule ``NAME@VERSION/state`` and so on: ``[capacity]``, views, good until the next step."""
         return {f"{key}/{name}": getattr(self, name)[rule] for rule, key in enumerate(self._keys) for name in _FILLS}
 
     def load_arrays(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
@@ -134,7 +173,7 @@ class Episodes:
             StateError: the arrays do not fit together; nothing was changed.
         """
         sizes = {array.shape for array in arrays.values()}
-        held = [rule for rule, key in enumerate(self._keys) if f"{key}/active" in arrays]
+        held = [rule for rule, key in enumerate(self._keys) if f"{key}/state" in arrays]
         complete = all(f"{self._keys[rule]}/{name}" in arrays for rule in held for name in _FILLS)
         if len(sizes) > 1 or not complete or any(len(size) != 1 for size in sizes):
             raise StateError("saved episodes do not fit together")
@@ -147,10 +186,41 @@ class Episodes:
 
 
 @kernel
-def _enter(conditions: Flags, rows: Longs, judged: Flags, active: Flags, entered: Flags) -> None:
-    """Remembers what holds, and marks what did not hold before."""
+def _look(  # noqa: C901 -- the states in one place
+    conditions: Flags,
+    ended: Flags,
+    rows: Longs,
+    judged: Flags,
+    lasting: Flags,
+    hold_ms: Longs,
+    times: Longs,
+    state: Codes,
+    start_ms: Longs,
+    since_ms: Longs,
+    entered: Flags,
+) -> None:
+    """Moves every state on by what holds now, and marks what became active."""
+    bar_ms, seen_ms, anchor_ms = times
     for rule in range(len(judged)):
         for i in range(len(rows) if judged[rule] else 0):
-            held = conditions[rule, i]
-            entered[rule, i] = held > active[rule, rows[i]]
-            active[rule, rows[i]] = held
+            row = rows[i]
+            held, was = conditions[rule, i], state[rule, row]
+            if was == ACTIVE and lasting[rule]:
+                if start_ms[rule, row] < anchor_ms:
+                    was = ARMED
+                elif ended[rule, i]:
+                    was = SPENT
+            elif was == ACTIVE and not held:
+                was = ARMED
+            if was == SPENT and not held:
+                was = ARMED
+            if was == ARMED and held:
+                was = HOLDING
+                start_ms[rule, row], since_ms[rule, row] = bar_ms, seen_ms
+            if was == HOLDING:
+                if not held:
+                    was = ARMED
+                elif seen_ms - since_ms[rule, row] >= hold_ms[rule]:
+                    was = ACTIVE
+                    entered[rule, i] = True
+            state[rule, row] = was

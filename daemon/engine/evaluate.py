@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from daemon.engine.crosscalls import across
 from daemon.engine.crosssection import CrossSections
 from daemon.engine.distance import Distances
 from daemon.engine.frozen import Frozen
@@ -14,7 +15,7 @@ from daemon.engine.graph import Graph
 from daemon.engine.lags import Lags
 from daemon.engine.machine import Inputs, run
 from daemon.engine.plan import When
-from daemon.engine.syntax import write
+from daemon.engine.syntax import Covered, In, Name, write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from daemon.engine.plan import Plan
     from daemon.engine.syntax import Node
     from indicators import Frame
-    from streams.types import Flags, Floats, Longs
+    from streams.types import Flags, Floats, Longs, Symbols
 
 
 class Context(NamedTuple):
@@ -36,11 +37,13 @@ class Context(NamedTuple):
         minutes_since_open: ``float64[n]`` or one: from the regular open to the start of the bar, NaN outside
             regular hours.
         phase: ``int8[n]`` or one: session's code, see `daemon.engine.vocabulary.SESSIONS`.
+        start_ms: ``int64[n]`` or one, of the bars.
     """
 
     bars: Floats
     minutes_since_open: Floats | float
     phase: NDArray[np.integer[Any]] | int
+    start_ms: Longs | int = 0
 
 
 class Evaluator:
@@ -63,12 +66,17 @@ class Evaluator:
         self._frame, self._longer = frame, longer
         spare = 1 if plan.frozen else 0  # at the barrier the bar itself is remembered already
         self._lags = Lags({text: bars + spare for text, bars in plan.lags.items()}, frame.capacity)
-        self._frozen = Frozen(map(write, plan.frozen), frame.capacity)
+        self._frozen = Frozen([_kept(leaf) for leaf in plan.frozen], frame.capacity)
         self._periods = plan.periods
         self._features = self._program(plan.features)
         self._leaves = self._program([plan.leaves[text] for text in self._lags.depths])
         self._across = CrossSections(plan.across, self._program)
         self._conditions = {when: self._choose(chosen) for when, chosen in plan.judged.items()}
+        self._amended = [text for text in self._lags.depths if any(True for _ in across(plan.leaves[text]))]
+        self._amendment = self._program([plan.leaves[text] for text in self._amended])
+        self._ending = [rule for rule, tree in enumerate(plan.untils) if tree]
+        self._untils = self._program([tree for tree in plan.untils if tree])
+        self._orders: dict[int, Program] = {}
         self._distances: tuple[Distances, Program] | None = None
         self._explanations: dict[int, tuple[tuple[str, ...], Program]] = {}
 
@@ -91,6 +99,55 @@ class Evaluator:
             result = run(self._conditions[when], self._inputs(rows, context, score, when=when))
             held[chosen] = result.T > 0.0
         return held
+
+    def untils(self, rows: Longs, context: Context, score: Floats | None, *, when: When = When.CLOSED) -> Flags:
+        """Which rules' episodes end by their ``until``, ``bool[rules, n]``; false for those without one."""
+        ends = np.zeros((len(self._plan.rules), len(rows)), np.bool_)
+        if self._ending:
+            ends[self._ending] = run(self._untils, self._inputs(rows, context, score, when=when)).T > 0.0
+        return ends
+
+    def order(
+        self,
+        rule: int,
+        positions: Longs,
+        rows: Longs,
+        context: Context,
+        score: Floats | None,
+        *,
+        when: When = When.CLOSED,
+    ) -> Floats:
+        """What the candidates of a rule at `positions` are ordered by, ``float64``; NaN where not known."""
+        tree = self._plan.orders[rule]
+        if tree is None:
+            return np.full(len(positions), np.nan)
+        if rule not in self._orders:
+            self._orders[rule] = self._program([tree])
+        inputs = self._inputs(*_part(positions, rows, context, score), when=when)
+        return run(self._orders[rule], inputs)[:, 0]
+
+    def know_members(self, symbols: Symbols, sectors: Longs, sector_names: Sequence[str]) -> None:
+        """Fill in who is in the lists that rules name.
+
+        Args:
+            symbols: ``S16[n]``, of each row, empty where there is none.
+            sectors: ``int64[n]``, the group of each.
+            sector_names: of the groups; the first, empty, is of those whose sector is not known.
+        """
+        self._frozen.reserve(self._frame.capacity)
+        for leaf, column in self._plan.lists.items():
+            members, rows = self._frozen.columns[column], slice(0, len(symbols))
+            if leaf.value == Name("symbol"):
+                wanted = np.array([member.encode() for member in leaf.members], symbols.dtype)
+                members[rows] = np.isin(symbols, wanted)
+            else:
+                groups = [group for group, name in enumerate(sector_names) if name and name in leaf.members]
+                members[rows] = np.where(sectors == 0, np.nan, np.isin(sectors, groups))
+
+    def cover(self, rule: int, rows: Longs, covered: Flags) -> None:
+        """Say where a rule that names ``coverage`` is covered: ``bool[n]`` at `rows`."""
+        self._frozen.reserve(self._frame.capacity)
+        self._frozen.columns[self._plan.covered[rule], rows] = covered
 
     def distance(self, rows: Longs, context: Context, score: Floats | None) -> Floats:
         """How far the nearest rule is from firing at the next bar, were it like this closed one; see `Distances`.
@@ -115,9 +172,7 @@ class Evaluator:
     ) -> dict[str, Floats]:
         """What a rule saw: `Plan.terms` with their values at `positions` of this step, NaN if not known."""
         texts, program = self._explanations.get(rule) or self._explanation(rule)
-        part = Context(context.bars[:, positions], *(np.broadcast_to(x, rows.shape)[positions] for x in context[1:]))
-        scores = None if score is None else score[positions]
-        values = run(program, self._inputs(rows[positions], part, scores, when=when))
+        values = run(program, self._inputs(*_part(positions, rows, context, score), when=when))
         return dict(zip(texts, values.T, strict=True))
 
     def commit(self, rows: Longs, context: Context, score: Floats | None) -> None:
@@ -136,12 +191,16 @@ class Evaluator:
             newest: ``int64[m]``, rows whose last closed bar belongs to this minute.
         """
         self.renew(np.arange(self._frame.capacity))
-        across = self._plan.across
-        if across:
-            self._across.freeze(self._inputs(rows, context, score, when=When.BARRIER), sectors, self._frozen)
-        for leaf, column in across.items():
-            if (text := write(leaf)) in self._lags.depths:
-                self._lags.amend(text, newest, self._frozen.columns[column, newest])
+        if not self._plan.across:
+            return
+        self._across.freeze(self._inputs(rows, context, score, when=When.BARRIER), sectors, self._frozen)
+        if self._amended:
+            taken = np.isin(newest, rows)
+            part = _part(np.searchsorted(rows, newest[taken]), rows, context, score)
+            values = np.full((len(newest), len(self._amended)), np.nan)
+            values[taken] = run(self._amendment, self._inputs(*part, when=When.BARRIER))
+            for text, column in zip(self._amended, values.T, strict=True):
+                self._lags.amend(text, newest, column)
 
     def renew(self, rows: Longs) -> None:
         """Longer bars of `rows` have closed: their values hold from now on."""
@@ -191,11 +250,25 @@ class Evaluator:
     def _inputs(self, rows: Longs, context: Context, score: Floats | None, *, when: When) -> Inputs:
         self._lags.reserve(self._frame.capacity)
         self._frozen.reserve(self._frame.capacity)
-        values = np.empty((3, len(rows)))
+        values = np.empty((4, len(rows)))
         values[0] = np.nan if score is None else score
         values[1] = context.minutes_since_open
         values[2] = context.phase
+        values[3] = context.start_ms
         columns = self._frame.peeked if when is When.FORMING else self._frame.out
         pushed = self._lags.count - 1 if when is When.BARRIER else self._lags.count
         bars = np.ascontiguousarray(context.bars)
         return Inputs(rows, bars, values, columns, self._lags.rings, pushed, self._frozen.columns)
+
+
+def _part(
+    positions: Longs, rows: Longs, context: Context, score: Floats | None
+) -> tuple[Longs, Context, Floats | None]:
+    """Some of the rows."""
+    part = Context(context.bars[:, positions], *(np.broadcast_to(x, rows.shape)[positions] for x in context[1:]))
+    return rows[positions], part, None if score is None else score[positions]
+
+
+def _kept(leaf: Node) -> str:
+    """What a frozen column is saved under; nothing where it is made anew from what is saved elsewhere."""
+    return "" if isinstance(leaf, In | Covered) else write(leaf)

@@ -20,7 +20,8 @@ class Frozen:
     """The frozen columns of all rows.
 
     Args:
-        texts: canonical text of each column's expression, in order; the number of a column is its place.
+        texts: canonical text of each column's expression, in order; the number of a column is its place. Empty for
+            what is not saved.
         capacity: rows.
 
     Attributes:
@@ -43,12 +44,14 @@ class Frozen:
             self.columns = np.pad(self.columns, ((0, 0), (0, more)), constant_values=np.nan)
 
     def zero(self, rows: Longs | int) -> None:
-        """Forget rows."""
-        self.columns[:, rows] = np.nan
+        """Forget rows; what is not saved is told anew by whoever told it."""
+        for number, text in enumerate(self._texts):
+            if text:
+                self.columns[number, rows] = np.nan
 
     def to_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
         """``frozen/TEXT``: ``float64[capacity]`` of each column; views, good until the next minute."""
-        return {f"{_PREFIX}{text}": self.columns[number] for number, text in enumerate(self._texts)}
+        return {f"{_PREFIX}{text}": self.columns[number] for number, text in enumerate(self._texts) if text}
 
     def load_arrays(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
         """Go on where `to_arrays` left off; columns it did not hold are not known until the next minute closes.

@@ -1,6 +1,6 @@
 """From the text of an expression to its tree: a Pratt parser.
 
-Binding, loosest first: ``or`` · ``and`` · ``not`` · comparison and ``between A and B`` · ``+ -`` · ``* /`` ·
+Binding, loosest first: ``or`` · ``and`` · ``not`` · comparison, ``between A and B``, ``in`` · ``+ -`` · ``* /`` ·
 unary ``-`` · look-back ``[n]`` and output ``.name``. Comparisons do not chain.
 """
 
@@ -16,6 +16,7 @@ from daemon.engine.syntax import (
     Between,
     Binary,
     Call,
+    In,
     Keyword,
     Lag,
     Name,
@@ -38,7 +39,7 @@ MAX_DEPTH = 64
 MAX_LAG = 120
 """Bars that ``[n]`` may look back; each costs 8 bytes a symbol."""
 
-_INFIX = {text: BINDING[text] for text in (*COMPARISONS, "or", "and", "between", "+", "-", "*", "/")}
+_INFIX = {text: BINDING[text] for text in (*COMPARISONS, "or", "and", "between", "in", "+", "-", "*", "/")}
 _WORDS = frozenset({"and", "or", "not", "between", "in"})
 
 
@@ -148,11 +149,10 @@ class _Parser:
         token = self._peek()
         if token.kind is Kind.OPERATOR and token.text in "[.":
             return BINDING["postfix"]
-        if token.kind is Kind.NAME and token.text == "in":
-            raise RuleError(token.at, "lists of symbols are not yet available")
-        if token.kind in (Kind.OPERATOR, Kind.NAME) and token.text != "not":
-            return _INFIX.get(token.text, 0)
-        return 0
+        if token.kind is Kind.NAME and token.text == "not":
+            follows = self._tokens[self._next + 1]
+            return BINDING["between"] if follows.kind is Kind.NAME and follows.text == "in" else 0
+        return _INFIX.get(token.text, 0) if token.kind in (Kind.OPERATOR, Kind.NAME) else 0
 
     def _infix(self, left: Node, binding: int) -> Node:
         token = self._take()
@@ -165,16 +165,39 @@ class _Parser:
         return Binary(token.text, left, self.expression(binding), at=token.at)
 
     def _comparison(self, left: Node, token: Token) -> Node:
-        if token.text == "between":
+        if token.text in {"in", "not"}:
+            if token.text == "not":
+                self._take()
+            whole: Node = self._in(left, token, negated=token.text == "not")
+        elif token.text == "between":
             low = self.expression(BINDING["between"])
             self._expect("and")
-            whole: Node = Between(left, low, self.expression(BINDING["between"]), at=token.at)
+            whole = Between(left, low, self.expression(BINDING["between"]), at=token.at)
         else:
             whole = Binary(token.text, left, self.expression(BINDING["between"]), at=token.at)
         after = self._peek()
         if self._infix_binding() == BINDING["between"]:
             raise RuleError(after.at, "comparisons do not chain", 'write "a < b and b < c"')
         return whole
+
+    def _in(self, left: Node, at: Token, *, negated: bool) -> Node:
+        """What follows ``in``: the name of a list, or strings between brackets."""
+        token = self._take()
+        if token.kind is Kind.NAME and token.text not in _WORDS:
+            return In(left, token.text, (), negated, at=at.at)
+        if token.kind is not Kind.OPERATOR or token.text not in "([":
+            raise RuleError(token.at, f"expected a list, found {token}", 'write in ["AAPL", "MSFT"], or a list\'s name')
+        end = "])"[token.text == "("]
+        members: list[str] = []
+        while not members or not self._at(end):
+            if members:
+                self._expect(",")
+            member = self._take()
+            if member.kind is not Kind.STRING:
+                raise RuleError(member.at, f"a list holds strings, not {member}", 'write in ["AAPL", "MSFT"]')
+            members.append(member.text)
+        self._take()
+        return In(left, "", tuple(members), negated, at=at.at)
 
     def _lag(self, left: Node) -> Node:
         token = self._take()

@@ -30,32 +30,39 @@ class Op(IntEnum):
     COLUMN = 2
     LAG = 3
     FROZEN = 4
-    NEGATIVE = 5
-    ABS = 6
-    LOG = 7
-    LOG1P = 8
-    SQRT = 9
-    SIGN = 10
-    TANH = 11
-    ADD = 12
-    SUBTRACT = 13
-    MULTIPLY = 14
-    DIVIDE = 15
-    MIN = 16
-    MAX = 17
-    LESS = 18
-    LESS_EQUAL = 19
-    EQUAL = 20
-    AND = 21
-    OR = 22
+    HIGHEST = 5
+    LOWEST = 6
+    NEGATIVE = 7
+    ABS = 8
+    LOG = 9
+    LOG1P = 10
+    SQRT = 11
+    SIGN = 12
+    TANH = 13
+    ADD = 14
+    SUBTRACT = 15
+    MULTIPLY = 16
+    DIVIDE = 17
+    MIN = 18
+    MAX = 19
+    LESS = 20
+    LESS_EQUAL = 21
+    EQUAL = 22
+    AND = 23
+    OR = 24
+    SELECT = 25
 
 
-LOADS = (Op.BAR, Op.CONTEXT, Op.COLUMN, Op.LAG, Op.FROZEN)
+LOADS = (Op.BAR, Op.CONTEXT, Op.COLUMN, Op.LAG, Op.FROZEN, Op.HIGHEST, Op.LOWEST)
 """Instructions whose operands are no registers."""
 
 # Kernels read plain integers as constants; an enum's member would be looked up at every instruction.
-_BAR, _CONTEXT, _COLUMN, _LAG, _FROZEN, _NEGATIVE, _ABS, _LOG, _LOG1P, _SQRT, _SIGN, _TANH = range(12)
-_ADD, _SUBTRACT, _MULTIPLY, _DIVIDE, _MIN, _MAX, _LESS, _LESS_EQUAL, _EQUAL, _AND, _OR = range(12, 23)
+_BAR, _CONTEXT, _COLUMN, _LAG, _FROZEN, _HIGHEST, _LOWEST = range(7)
+_NEGATIVE, _ABS, _LOG, _LOG1P, _SQRT, _SIGN, _TANH = range(7, 14)
+_ADD, _SUBTRACT, _MULTIPLY, _DIVIDE, _MIN, _MAX, _LESS, _LESS_EQUAL, _EQUAL, _AND, _OR, _SELECT = range(14, 26)
+
+WINDOW = 256
+"""Bars back of a window's newest bar, and times this the number of its bars, are one operand."""
 
 
 class Program(NamedTuple):
@@ -65,7 +72,8 @@ class Program(NamedTuple):
         constants: ``float64[c]``, the first registers.
         code: ``int64[m, 4]``, operation and three operands; instruction i writes register c + i. Operands are
             registers, but for loads: BAR field · CONTEXT row · COLUMN of the frame · LAG first line of the
-            leaf's ring, mask of its depth, bars back · FROZEN column.
+            leaf's ring, mask of its depth, bars back · FROZEN column · HIGHEST and LOWEST as LAG, see `WINDOW`.
+            SELECT takes a truth, and what it is where that is true and where not.
         roots: ``int64[k]``, registers that are the result.
     """
 
@@ -80,7 +88,7 @@ class Inputs(NamedTuple):
     Attributes:
         rows: ``int64[n]``.
         bars: ``float64[6, n]``, C order: the bars of this step.
-        context: ``float64[3, n]``: score, minutes since the open, session code.
+        context: ``float64[4, n]``: score, minutes since the open, session code, start of the bar in ms.
         columns: ``float64[outputs, capacity]``: indicator outputs.
         rings: ``float64[lines, capacity]``: see `daemon.engine.lags`.
         pushed: ``int64[capacity]``: bars that each row has put into the rings.
@@ -123,7 +131,7 @@ def run(program: Program, inputs: Inputs) -> Floats:
 
 
 @kernel
-def _run(
+def _run(  # noqa: C901 -- one a kind of instruction
     constants: Floats,
     code: Longs,
     roots: Longs,
@@ -144,21 +152,25 @@ def _run(
         size = min(BLOCK, rows.shape[0] - start)
         for j in range(code.shape[0]):
             op = code[j, 0]
-            if op <= _FROZEN:
+            if op <= _LOWEST:
                 _load(code, j, start, size, rows, bars, context, columns, rings, pushed, frozen, registers[first + j])
             elif op <= _TANH:
                 _unary(op, size, registers[code[j, 1]], registers[first + j])
             elif op <= _MAX:
                 _arithmetic(op, size, registers[code[j, 1]], registers[code[j, 2]], registers[first + j])
-            else:
+            elif op <= _OR:
                 _logic(op, size, registers[code[j, 1]], registers[code[j, 2]], registers[first + j])
+            else:
+                chosen, out = registers[code[j, 1]], registers[first + j]
+                for i in range(size):
+                    out[i] = registers[code[j, 2], i] if chosen[i] > 0.0 else registers[code[j, 3], i]
         for k in range(roots.shape[0]):
             for i in range(size):
                 result[start + i, k] = registers[roots[k], i]
 
 
 @kernel
-def _load(
+def _load(  # noqa: C901 -- one a kind of load
     code: Longs,
     j: int,
     start: int,
@@ -185,10 +197,30 @@ def _load(
     elif op == _FROZEN:
         for i in range(size):
             out[i] = frozen[a, rows[start + i]]
+    elif op >= _HIGHEST:
+        _extreme(1.0 if op == _HIGHEST else -1.0, a, b, c, rows[start : start + size], rings, pushed, out)
     else:
         for i in range(size):
             row = rows[start + i]
             out[i] = rings[a + ((pushed[row] - c) & b), row]
+
+
+@kernel
+def _extreme(
+    sign: float, first: int, mask: int, window: int, rows: Longs, rings: Floats, pushed: Longs, out: Floats
+) -> None:
+    """The highest (1) or lowest (-1) of a window of a ring, not known where any of its values is not."""
+    bars, newest = window // WINDOW, window % WINDOW
+    for i in range(len(rows)):
+        row = rows[i]
+        most = -np.inf
+        for back in range(newest, newest + bars):
+            value = sign * rings[first + ((pushed[row] - back) & mask), row]
+            if not value <= most:
+                most = value
+            if np.isnan(value):
+                break
+        out[i] = sign * most
 
 
 @kernel

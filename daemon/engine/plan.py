@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
 from daemon.engine import checks
-from daemon.engine.crosscalls import across
+from daemon.engine.graph import START
 from daemon.engine.periods import divided
-from daemon.engine.syntax import COMPARISONS, Across, Attribute, Binary, Call, Lag, Name, write
-from daemon.engine.vocabulary import FUNCTIONS, Vocabulary
+from daemon.engine.syntax import (
+    COMPARISONS,
+    Across,
+    Attribute,
+    Binary,
+    Call,
+    Chain,
+    Covered,
+    Extreme,
+    In,
+    Lag,
+    Name,
+    Number,
+    String,
+    Within,
+    write,
+)
+from daemon.engine.vocabulary import COVERED, FUNCTIONS, Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,9 +73,12 @@ class Plan:
         vocabulary: the one they were checked with.
 
     Attributes:
+        ruleset: as given.
         rules: in the order of the set; a rule's index is its row everywhere.
         features: as given.
-        conditions: the whole condition of each rule, in normal form.
+        conditions: the whole condition of each rule, in normal form but for ``coverage``, which is the rule's own.
+        untils: what ends an episode of a rule, None where that is the condition's end.
+        orders: what candidates of a rule are ordered by, None for rules that take all.
         judged: ``bool[rules]``, which rules are evaluated at each of the moments there are.
         specs: indicators on minutes that the frame must hold, without repeats.
         longer: indicators on longer timeframes, by minutes (`DAILY` for days), without repeats.
@@ -72,9 +92,11 @@ class Plan:
     """
 
     def __init__(self, ruleset: RuleSet, features: Sequence[Node] = (), vocabulary: Vocabulary | None = None) -> None:
-        self.rules = ruleset.rules
+        self.ruleset, self.rules = ruleset, ruleset.rules
         self.features = tuple(features)
-        self.conditions = tuple(rule.condition for rule in self.rules)
+        self.conditions = tuple(_own(rule.condition, number) for number, rule in enumerate(self.rules))
+        self.untils = tuple(rule.until and _own(rule.until, number) for number, rule in enumerate(self.rules))
+        self.orders = tuple(rule.by if rule.budget or rule.group else None for rule in self.rules)
         self.judged = self._judged()
         self.outputs: dict[Node, tuple[str, str]] = {}
         self.frozen: dict[Node, int] = {}
@@ -84,6 +106,9 @@ class Plan:
         self._specs: dict[int, dict[Spec, None]] = {1: {}}
         learned = [self._use(tree) for tree in self.features]
         own = [self._use(tree) for tree in self.conditions]
+        for tree in (*self.untils, *self.orders):
+            if tree:
+                self._use(tree)
         self.specs: tuple[Spec, ...] = tuple(self._specs.pop(1))
         self.longer: dict[int, tuple[Spec, ...]] = {minutes: tuple(specs) for minutes, specs in self._specs.items()}
         self.needs = tuple(_most(needs, *(learned if self.uses_score(rule) else ())) for rule, needs in enumerate(own))
@@ -99,6 +124,16 @@ class Plan:
         return {leaf: column for leaf, column in self.frozen.items() if isinstance(leaf, Across)}
 
     @property
+    def lists(self) -> dict[In, int]:
+        """Those of the frozen columns that say who is in a list."""
+        return {leaf: column for leaf, column in self.frozen.items() if isinstance(leaf, In)}
+
+    @property
+    def covered(self) -> dict[int, int]:
+        """Those of the frozen columns that say whether a rule is covered, by the rule."""
+        return {leaf.rule: column for leaf, column in self.frozen.items() if isinstance(leaf, Covered)}
+
+    @property
     def periods(self) -> list[Longer]:
         """Those of the frozen columns that are indicators of longer timeframes."""
         return [
@@ -108,8 +143,11 @@ class Plan:
         ]
 
     def _judged(self) -> dict[When, Flags]:
-        """A cross-section is known at the barrier: there, and nowhere else, are rules evaluated that name one."""
-        barrier = np.array([any(True for _ in across(tree)) for tree in self.conditions], np.bool_)
+        """A cross-section is known at the barrier: there, and nowhere else, are rules evaluated that name one.
+
+        So are those that tell the symbols of a sector together.
+        """
+        barrier = np.array([bool(rule.group) or rule.is_across for rule in self.rules], np.bool_)
         forming = np.array([rule.evaluate == "tick" for rule in self.rules], np.bool_)
         return {When.FORMING: forming & ~barrier, When.CLOSED: ~barrier, When.BARRIER: barrier}
 
@@ -123,18 +161,19 @@ class Plan:
 
     def _use(self, tree: Node) -> Needs:
         """Notes the leaves of a tree; returns its needs."""
-        return _most(*(self._leaf(leaf, bars) for leaf, bars in _leaves(tree)))
+        return _most(*(self._leaf(leaf, bars, older) for leaf, bars, older in _leaves(tree, 0)))
 
-    def _leaf(self, leaf: Node, bars: int) -> Needs:
-        """Notes a leaf that is looked back at over `bars`."""
+    def _leaf(self, leaf: Node, bars: int, older: int) -> Needs:
+        """Notes a leaf that is looked back at over `bars`, by something that is itself looked back at over `older`."""
         if bars:
             text = write(leaf)
             self.leaves[text] = leaf
             self.lags[text] = max(bars, self.lags.get(text, 0))
-        if isinstance(leaf, Across):
+        bars += older
+        if isinstance(leaf, Across | In | Covered):
             self.frozen.setdefault(leaf, len(self.frozen))
-            return {BARS: bars + 1}
-        if isinstance(leaf, Name):
+            return {} if isinstance(leaf, In | Covered) else {BARS: bars + 1}
+        if not isinstance(leaf, Attribute) and not (isinstance(leaf, Call) and leaf.name not in FUNCTIONS):
             return {BARS: bars + 1}
         given, minutes = divided(_call(leaf))
         spec = self._vocabulary.catalogue.spec(_call(leaf).name, [checks.argument(one) for one in given])
@@ -161,33 +200,66 @@ def _call(leaf: Node) -> Call:
     return cast("Call", leaf.of if isinstance(leaf, Attribute) else leaf)
 
 
-def _leaves(tree: Node) -> Iterator[tuple[Node, int]]:
-    """Everything in a normal form that is not computed from something else, and how far back it is needed."""
+def _leaves(tree: Node, older: int) -> Iterator[tuple[Node, int, int]]:  # noqa: C901, PLR0912 -- one a kind of node
+    """Everything in a normal form that is not computed from something else, and what is looked back at.
+
+    With it how far back, and how far back the whole of it is looked at from.
+    """
     match tree:
+        case Lag(Extreme(_, of, size), bars):
+            yield of, bars + size - 1, older
+            yield from _leaves(of, older + bars + size - 1)
+        case Extreme(_, of, size):
+            yield of, size - 1, older
+            yield from _leaves(of, older + size - 1)
+        case Lag(Name("minutes_since_bar"), bars):
+            yield START, bars + 1, older
+        case Name("minutes_since_bar"):
+            yield START, 1, older
+        case Within(window, steps):
+            for size in range(1, len(steps)):
+                yield Chain(window, steps[:size]), 1, older
+            for step in steps:
+                yield from _leaves(step, older)
         case Lag(of, bars):
-            yield of, bars
-            yield from _leaves_within(of)
-        case Across():
-            yield tree, 0
-            yield from _leaves_within(tree)
-        case Name() | Attribute():
-            yield tree, 0
+            yield of, bars, older
+            if isinstance(of, Across):
+                yield from _leaves(of.of, older)
+        case Across(_, of):
+            yield tree, 0, older
+            yield from _leaves(of, older)
+        case In():
+            yield replace(tree, negated=False), 0, older
+        case Name() | Attribute() | Covered():
+            yield tree, 0, older
         case Call(name) if name not in FUNCTIONS:
-            yield tree, 0
+            yield tree, 0, older
         case _:
             for child in tree.children:
-                yield from _leaves(child)
+                yield from _leaves(child, older)
 
 
-def _leaves_within(leaf: Node) -> Iterator[tuple[Node, int]]:
-    """What a cross-section compares is computed too."""
-    if isinstance(leaf, Across):
-        yield from _leaves(leaf.of)
+def _own(tree: Node, rule: int) -> Node:
+    """A condition of a rule, with the coverage of that rule in it."""
+    match tree:
+        case Binary(operator, Name("coverage"), String(value)):
+            return Binary(operator, Covered(rule), Number(float(value == COVERED)), at=tree.at)
+        case Binary("and" | "or" as operator, left, right):
+            return Binary(operator, _own(left, rule), _own(right, rule), at=tree.at)
+        case Within(window, steps):
+            return Within(window, tuple(_own(step, rule) for step in steps), at=tree.at)
+    return tree
 
 
 def _terms(tree: Node) -> Iterator[Node]:
     if isinstance(tree, Binary) and tree.operator in COMPARISONS:
-        yield from (side for side in tree.children if not checks.is_constant(side) and side != Name("session"))
+        yield from (side for side in tree.children if not checks.is_constant(side) and not _is_text(side))
     else:
         for child in tree.children:
             yield from _terms(child)
+
+
+def _is_text(side: Node) -> bool:
+    """Whether a side of a comparison is no number that could be told."""
+    name = side.of if isinstance(side, Lag) else side
+    return isinstance(name, Covered) or name == Name("session")

@@ -24,7 +24,7 @@ NEGATED = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "==", "
 BY = ("market", "sector")
 """Among whom a cross-section compares."""
 
-BINDING = {"or": 1, "and": 2, "not": 3, **dict.fromkeys((*COMPARISONS, "between"), 4)}
+BINDING = {"or": 1, "and": 2, "not": 3, **dict.fromkeys((*COMPARISONS, "between", "in"), 4)}
 BINDING |= {"+": 5, "-": 5, "*": 6, "/": 6, "negative": 7, "postfix": 8, "atom": 9}
 """How tightly each operator binds; the higher wins."""
 
@@ -122,6 +122,89 @@ class Attribute(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class In(Node):
+    """Whether the symbol, or its sector, is one of a list: ``symbol in ["A", "B"]``, ``sector not in tech``.
+
+    Attributes:
+        value: what is looked for.
+        named: name of the list, "" where its members are given; always "" in normal form.
+        members: in normal form sorted, none twice.
+        negated: whether it must not be there.
+    """
+
+    value: Node
+    named: str
+    members: tuple[str, ...]
+    negated: bool = False
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """What is looked for."""
+        return (self.value,)
+
+
+@dataclass(frozen=True, slots=True)
+class Extreme(Node):
+    """The highest or the lowest of the last so many closed bars, this one included; in normal form only.
+
+    Attributes:
+        name: ``highest`` or ``lowest``.
+        of: a number, without look-back of its own around it.
+        bars: how many.
+    """
+
+    name: str
+    of: Node
+    bars: int
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """What is compared with itself."""
+        return (self.of,)
+
+
+@dataclass(frozen=True, slots=True)
+class Within(Node):
+    """Steps that came true one after the other, each at a later bar, the last one now; in normal form only.
+
+    Attributes:
+        window: from the first step's bar to the last one's, as it was written: ``5m``.
+        steps: conditions, two to five.
+    """
+
+    window: str
+    steps: tuple[Node, ...]
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """The steps."""
+        return self.steps
+
+
+@dataclass(frozen=True, slots=True)
+class Chain(Node):
+    """Start of the first bar of the newest chain of `steps` that was complete by a bar, in ms; never written by people.
+
+    What a `Within` of one step more looks back at.
+    """
+
+    window: str
+    steps: tuple[Node, ...]
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """The steps."""
+        return self.steps
+
+
+@dataclass(frozen=True, slots=True)
+class Covered(Node):
+    """Whether all that a rule names has had its bars, 1 or 0; made of ``coverage`` when rules are planned."""
+
+    rule: int
+
+
+@dataclass(frozen=True, slots=True)
 class Lag(Node):
     """The value some closed bars ago: ``close[1]``."""
 
@@ -175,7 +258,7 @@ class Between(Node):
         return (self.value, self.low, self.high)
 
 
-def write(node: Node) -> str:  # noqa: C901, PLR0911 -- one a kind of node
+def write(node: Node) -> str:  # noqa: C901, PLR0911, PLR0912 -- one a kind of node
     """The text of a tree, with only the parentheses it needs; recursion is as deep as the tree."""
     match node:
         case Number():
@@ -192,6 +275,16 @@ def write(node: Node) -> str:  # noqa: C901, PLR0911 -- one a kind of node
             return _across(node)
         case Attribute(of, name):
             return f"{_operand(of, BINDING['postfix'])}.{name}"
+        case In():
+            return _in(node)
+        case Extreme(name, of, bars):
+            return f"{name}({write(of)}, {bars})"
+        case Within(window, steps):
+            return f'within("{window}", {", ".join(map(write, steps))})'
+        case Chain(window, steps):
+            return f'chain("{window}", {", ".join(map(write, steps))})'
+        case Covered(rule):
+            return f"covered({rule})"
         case Lag(of, bars):
             return f"{_operand(of, BINDING['postfix'])}[{bars}]"
         case Unary(operator, operand):
@@ -213,7 +306,7 @@ def _binding(node: Node) -> int:
     match node:
         case Binary(operator) | Unary(operator):
             return BINDING[operator]
-        case Between():
+        case Between() | In():
             return BINDING["between"]
         case _:
             return BINDING["atom"]
@@ -226,6 +319,11 @@ def _number(node: Number) -> str:
 def _string(node: String) -> str:
     quote = "'" if '"' in node.value else '"'
     return f"{quote}{node.value}{quote}"
+
+
+def _in(node: In) -> str:
+    members = node.named or f"[{', '.join(_string(String(member)) for member in node.members)}]"
+    return f"{_operand(node.value, BINDING['between'] + 1)} {'not ' * node.negated}in {members}"
 
 
 def _across(node: Across) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from indicators import CATALOGUE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from indicators.catalogue import Catalogue
 
 FIELDS = ("open", "high", "low", "close", "volume")
@@ -16,8 +18,11 @@ FIELDS = ("open", "high", "low", "close", "volume")
 ALIASES = {"price": "close"}
 """Second names of fields."""
 
-CONTEXT = ("score", "minutes_since_open")
+CONTEXT = ("score", "minutes_since_open", "minutes_since_bar")
 """Numbers that come with a step and not from the bar."""
+
+TEXTS = ("session", "coverage", "symbol", "sector")
+"""Names that are compared to strings."""
 
 SESSIONS = {"closed": -1, "pre": 0, "regular": 1, "post": 2}
 """What ``session`` can be, with the codes of the engine's phases."""
@@ -35,26 +40,40 @@ FUNCTIONS = {
 }
 """Functions of numbers, with the fewest and the most arguments they take."""
 
+COVERED = "covered"
+COVERAGES = (COVERED, "warming")
+"""What ``coverage`` can be."""
+
 CROSSINGS = ("crosses_above", "crosses_below")
+
+EVENTS = (*CROSSINGS, "became", "rising", "falling", "within")
+"""Functions that give a condition."""
+
+EXTREMES = ("highest", "lowest")
+"""Functions of a number over its last bars."""
 
 CROSS_SECTIONS = ("breadth", "market_mean", "market_return", "pct_rank", "rank", "sector_mean")
 """Values of all symbols together, apart from ``zscore(x, by=...)``: without ``by`` that is the indicator."""
 
-RESERVED = frozenset(
-    {
-        *("within", "became", "rising", "falling", "highest", "lowest"),
-        *("coverage", "symbol", "sector", "market", "halted"),
-    }
-)
+RESERVED = frozenset({"market", "halted"})
 """Names that will mean something; a rule that uses one is told so."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """All names an expression may use."""
+    """All names an expression may use.
+
+    Attributes:
+        catalogue: of indicators.
+        sectors: that symbols can be of; empty where they are not known, and any name is taken.
+        lists: symbols by the name of their list.
+    """
 
     catalogue: Catalogue = CATALOGUE
+    sectors: tuple[str, ...] = ()
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def everything(self) -> list[str]:
         """All names, for suggestions."""
-        return [*FIELDS, *ALIASES, *CONTEXT, "session", *FUNCTIONS, *CROSSINGS, *CROSS_SECTIONS, *self.catalogue.names]
+        numbers = [*FIELDS, *ALIASES, *CONTEXT, *TEXTS, *FUNCTIONS, *EXTREMES]
+        return [*numbers, *EVENTS, *CROSS_SECTIONS, *self.catalogue.names]

@@ -5,28 +5,30 @@ The engine says which bars close, and when; here they become values, scores and 
 
 from __future__ import annotations
 
+from math import isfinite
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from daemon.engine.alerts import Alert, Times, known
+from daemon.engine.alerts import Alert, Member, Times, known
 from daemon.engine.coverage import Coverage
 from daemon.engine.days import Days
-from daemon.engine.episodes import Episodes, alert_id
 from daemon.engine.evaluate import Context, Evaluator
 from daemon.engine.market import Market
 from daemon.engine.periods import DAILY
 from daemon.engine.plan import When
 from daemon.engine.sectors import SectorColumn
 from daemon.engine.sessions import PHASES, Phase
+from daemon.engine.syntax import write
+from daemon.engine.telling import Candidates, Telling
 from indicators import CATALOGUE
 from indicators.ring import CLOSE, FIELDS
 from indicators.timeframes import Timeframes
 from streams.bars import MINUTE_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from daemon.engine.plan import Plan
     from daemon.engine.sectors import Sectors
     from daemon.engine.sessions import Moment, SessionTable
+    from daemon.engine.telling import Told
     from daemon.scoring.view import View
     from indicators import Frame
     from streams.types import Flags, Floats, Longs, Symbols
@@ -57,6 +60,7 @@ class Step(NamedTuple):
         order: ``int64[n]``, place of each bar among those that came together, and of its alerts.
         late: the market's minute had closed before.
         when: the moment at which rules look at them.
+        seen_ms: market time up to which the bars have formed; their end where it is left out.
     """
 
     rows: Longs
@@ -68,6 +72,7 @@ class Step(NamedTuple):
     order: Positions
     late: bool = False
     when: When = When.CLOSED
+    seen_ms: int = 0
 
     def take(self, chosen: Flags) -> Step:
         """Some of the bars."""
@@ -82,7 +87,7 @@ class Step(NamedTuple):
     @property
     def context(self) -> Context:
         """As an evaluator takes it."""
-        return Context(self.bars, self.at.minutes_since_open, self.at.phase)
+        return Context(self.bars, self.at.minutes_since_open, self.at.phase, self.start_ms)
 
     def columns(self) -> tuple[Longs, Longs, Floats, Longs]:
         """As a frame takes them."""
@@ -126,7 +131,8 @@ class Watch:
 
     def __init__(self, plan: Plan, table: DailyTable, sectors: Sectors) -> None:
         self._table, self._table_is_own = table, False
-        self._sectors = SectorColumn(sectors)
+        self._sectors, self._sector_names = SectorColumn(sectors), sectors.names
+        self._symbols: Symbols = np.zeros(0, "S16")
         self.market = Market()
         self.view: View | None = None
         self._fired: list[tuple[int, int, Alert]] = []
@@ -142,7 +148,7 @@ class Watch:
         """Make room for so many; returns the capacity, the same for every part."""
         self._timeframes.reserve(symbols)
         self._days.reserve(self.capacity)
-        self.episodes.reserve(self.capacity)
+        self.telling.reserve(self.capacity)
         return self.capacity
 
     def reload(self, plan: Plan) -> None:
@@ -151,6 +157,12 @@ class Watch:
         self._use(plan)
         for name, arrays in kept.items():
             self.load(name, arrays)
+
+    def know_symbols(self, symbols: Symbols) -> None:
+        """Rows belong to these from now on, ``S16[n]``: who is in the lists that rules name is looked up."""
+        self._symbols = symbols.copy()
+        if self.plan.lists:
+            self.evaluator.know_members(self._symbols, self._sectors.of(self._symbols), self._sector_names)
 
     def close(self, now: Step) -> tuple[Floats, Floats]:
         """Closed minutes: indicators, score, rules, look-back. Returns features ``[n, k]`` and scores ``[n]``."""
@@ -161,15 +173,15 @@ class Watch:
         self._timeframes.update(*now.columns(), self._outside(now.rows))
         self._days.take(now.rows, now.start_ms, now.bars, now.at)
         features, score = self._score(now)
-        self._fire(now, score)
+        self._fire(now, score, features)
         self.evaluator.commit(now.rows, now.context, score)
         return features, score
 
     def peek(self, now: Step) -> None:
         """Rules with ``evaluate = "tick"`` on forming bars; closed state stays as it is."""
         self.minutes.peek(*now.columns(), self._outside(now.rows))
-        _, score = self._score(now)
-        self._fire(now, score)
+        features, score = self._score(now)
+        self._fire(now, score, features)
 
     def correct(self, now: Step, calendar: SessionTable) -> Correction:
         """Closed minutes come again, or come late: all values are as if they had come right the first time.
@@ -196,7 +208,9 @@ class Watch:
         changed = int((right[:5] != wrong[:5]).any(axis=0).sum())
         return Correction(known, changed, rows, features[rows], scores[rows])
 
-    def freeze(self, minute_ms: int, closed_ms: int, at: Moment, symbols: Symbols, scores: Floats) -> None:
+    def freeze(
+        self, minute_ms: int, closed_ms: int, at: Moment, symbols: Symbols, scores: Floats, features: Floats
+    ) -> None:
         """The market's minute has closed: longer bars close, the market is looked at as a whole, and rules on it."""
         starts_ms = self.minutes.last_start[: len(symbols)]
         rows = np.flatnonzero(starts_ms == minute_ms)
@@ -206,7 +220,8 @@ class Watch:
         context = self._closed(traded, symbols, minute_ms, at, closed_ms).context
         self.evaluator.freeze(traded, context, scores[traded], self._sectors.of(symbols)[traded], rows)
         if len(rows) and self.plan.judged[When.BARRIER].any():
-            self._fire(self._closed(rows, symbols, minute_ms, at, closed_ms), scores[rows])
+            self._fire(self._closed(rows, symbols, minute_ms, at, closed_ms), scores[rows], features[rows])
+        self.telling.steer(minute_ms, at)
 
     def shown(self, rows: Longs, symbols: Symbols, at: Moment, scores: Floats) -> tuple[Floats, Floats, Floats, Longs]:
         """What the last closed bars of `rows` say about the near future.
@@ -276,7 +291,7 @@ class Watch:
             "days": self._days,
             "coverage": self._coverage,
             "evaluator": self.evaluator,
-            "episodes": self.episodes,
+            "telling": self.telling,
             "market": self.market,
         }
 
@@ -298,7 +313,8 @@ class Watch:
         self.frames = {**self._timeframes.frames, DAILY: self._days.frame}
         self._coverage = Coverage(self.frames)
         self.evaluator = Evaluator(plan, self.minutes, self.frames)
-        self.episodes = Episodes(plan.rules, self.capacity)
+        self.telling = Telling(plan.ruleset, self.capacity)
+        self.know_symbols(self._symbols)
 
     def _own_table(self) -> DailyTable:
         """The table, to be changed: others may use the one that was given."""
@@ -335,37 +351,83 @@ class Watch:
         places = np.arange(len(rows))
         return Step(rows, symbols[rows], minute_ms, at, bars, came_ms, places, when=When.BARRIER)
 
-    def _fire(self, now: Step, score: Floats) -> None:
-        """Rules and episodes; what they let through waits until it is announced."""
-        held = self.evaluator.conditions(now.rows, now.context, score, when=now.when)
-        rules, positions = self.episodes.step(held, now.rows, now.start_ms, self.plan.judged[now.when])
+    def _fire(self, now: Step, score: Floats, features: Floats) -> None:
+        """Rules, episodes, and who is told; what is waits until it is announced."""
+        context, judged = now.context, self.plan.judged[now.when]
+        for rule in self.plan.covered:
+            covered = self._coverage.covered(self.plan.needs[rule], now.rows)
+            self.evaluator.cover(rule, now.rows, covered)
+        held = self.evaluator.conditions(now.rows, context, score, when=now.when)
+        ended = self.evaluator.untils(now.rows, context, score, when=now.when)
+        seen_ms = now.seen_ms or now.start_ms + MINUTE_MS
+        rules, positions = self.telling.look(held, ended, now.rows, judged, now.start_ms, seen_ms, now.at)
         for rule in np.unique(rules).tolist():
-            at = positions[rules == rule]
-            seen = self.evaluator.explain(rule, at, now.rows, now.context, score, when=now.when)
-            for number, position in enumerate(at.tolist()):
-                values = {text: known(column[number]) for text, column in seen.items()}
-                alert = self._alert(rule, position, now, known(score[position]), values)
-                self._fired.append((int(now.order[position]), rule, alert))
+            found = self._candidates(rule, positions[rules == rule], now, score)
+            told = self.telling.choose(found, now.start_ms, now.at, late=now.late)
+            self._tell(rule, told, now, score, features)
+
+    def _candidates(self, rule: int, positions: Longs, now: Step, score: Floats) -> Candidates:
+        rows = now.rows[positions]
+        values = self.evaluator.order(rule, positions, now.rows, now.context, score, when=now.when)
+        sectors = self._sectors.of(self._symbols)[rows] if self.plan.rules[rule].group else np.zeros_like(rows)
+        return Candidates(rule, positions, rows, now.symbols[positions], sectors, values)
+
+    def _tell(self, rule: int, told: Sequence[Told], now: Step, score: Floats, features: Floats) -> None:
+        """Explains what is told, all alerts of a rule at once."""
+        if not told:
+            return
+        at = np.array([wish.position for wish in told])
+        seen = self.evaluator.explain(rule, at, now.rows, now.context, score, when=now.when)
+        shares = self._shares(features[at], score[at])
+        for number, wish in enumerate(told):
+            values = {text: known(column[number]) for text, column in seen.items()}
+            alert = self._alert(wish, now, known(score[wish.position]), values, shares[number])
+            self._fired.append((int(now.order[wish.position]), rule, alert))
+
+    def _shares(self, features: Floats, score: Floats) -> list[dict[str, float]]:
+        """What each feature adds to the logit of each score, and the intercept; nothing where there is no score."""
+        if self.view is None:
+            return [{} for _ in score]
+        names = [write(tree) for tree in self.plan.features]
+        return [
+            {"intercept": self.view.intercept, **dict(zip(names, row, strict=True))} if isfinite(of) else {}
+            for row, of in zip(self.view.contributions(features).tolist(), score.tolist(), strict=True)
+        ]
 
     def _alert(
-        self, number: int, position: int, now: Step, score: float | None, values: dict[str, float | None]
+        self, wish: Told, now: Step, score: float | None, values: dict[str, float | None], shares: dict[str, float]
     ) -> Alert:
-        rule, symbol = self.plan.rules[number], bytes(now.symbols[position])
+        rule, position = self.plan.rules[wish.rule], wish.position
+        row = int(now.rows[position])
         return Alert(
-            id=alert_id(rule.name, rule.version, symbol, now.start_ms),
+            id=wish.id,
             rule=rule.name,
             rule_version=rule.version,
-            symbol=symbol.decode(),
+            symbol=now.symbols[position].decode(),
+            sector=self._sector_names[int(self._sectors.of(self._symbols)[row])],
             session=PHASES[int(now.at.phase)],
             timeframe="1m",
             severity=rule.severity,
             evaluate=rule.evaluate,
             bar_start_ms=now.start_ms,
-            price=float(now.bars[3, position]),
+            price=float(now.bars[CLOSE, position]),
+            change=self._change(now, position),
             volume=float(now.bars[4, position]),
             score=score,
+            order=known(wish.value),
+            contributions=shares,
             values=values,
-            coverage=self._coverage.of(self.plan.needs[number], int(now.rows[position])),
+            coverage=self._coverage.of(self.plan.needs[wish.rule], row),
             late=now.late,
+            forming=now.when is When.FORMING,
+            members=[self._member(now, place) for place in wish.members],
             times=Times(now.start_ms + MINUTE_MS, int(now.arrival_ms[position])),
         )
+
+    def _member(self, now: Step, position: int) -> Member:
+        price, change = float(now.bars[CLOSE, position]), self._change(now, position)
+        return Member(now.symbols[position].decode(), price, change)
+
+    def _change(self, now: Step, position: int) -> float | None:
+        """By the official close of the day before, as a fraction."""
+        return known(now.bars[CLOSE, position] / self._days.previous[int(now.rows[position])] - 1.0)

@@ -8,6 +8,7 @@ import numpy as np
 
 from daemon import statefile
 from daemon.engine.barrier import Barrier
+from daemon.engine.episodes import ACTIVE
 from daemon.scan.table import Judgement
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
     from streams.types import Symbols
 
-_EPISODES = "episodes/"
+_EPISODES = "telling/episodes/"
+_STATE = "/state"
 
 
 class Judged(NamedTuple):
@@ -57,15 +59,15 @@ def judged(path: Path, symbols: Symbols, day_begins_ms: int) -> Judged:
     there = known[row] == symbols if len(known) else np.zeros(len(symbols), np.bool_)
     score = np.where(there, np.asarray(arrays["engine/scores"], np.float64)[row], np.nan)
     rules: list[list[str]] = [[] for _ in symbols]
-    for name, active in sorted(arrays.items()):
-        if name.startswith(_EPISODES) and name.endswith("/active"):
+    for name, state in sorted(arrays.items()):
+        if name.startswith(_EPISODES) and name.endswith(_STATE):
             rule = name.removeprefix(_EPISODES).partition("@")[0]
-            for k in np.flatnonzero(there & active[row].astype(np.bool_)).tolist():
+            for k in np.flatnonzero(there & (state[row] == ACTIVE)).tolist():
                 rules[k].append(rule)
     return Judged(Judgement(score, [tuple(names) for names in rules]), closed_ms)
 
 
 def _wanted(name: str) -> bool:
     return name in {"symbols/symbols", "engine/scores", "engine/barrier"} or (
-        name.startswith(_EPISODES) and name.endswith("/active")
+        name.startswith(_EPISODES) and name.endswith(_STATE)
     )

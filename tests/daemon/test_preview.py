@@ -70,7 +70,10 @@ def days(tmp_path: Path) -> Path:
 def run(path: Path, config: Config, tried: str, **narrowed: Any) -> Report:
     rules = path.with_name("tried.toml")
     rules.write_text(tried)
-    wish = Wish(assembly.ruleset_of(rules), assembly.ruleset_of(config.engine.rules), path, MINUTE_MS, **narrowed)
+    versions = (
+        assembly.ruleset_of(engine) for engine in (config.engine.model_copy(update={"rules": rules}), config.engine)
+    )
+    wish = Wish(*versions, path, MINUTE_MS, **narrowed)
     return preview(wish, config, SystemClock(), lambda done, total: None)
 
 

@@ -12,6 +12,7 @@ from daemon.engine.syntax import (
     Between,
     Binary,
     Call,
+    In,
     Keyword,
     Lag,
     Name,
@@ -43,6 +44,7 @@ def trees() -> st.SearchStrategy[Node]:
 
 def _compound(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
     calls = st.builds(Call, names, st.lists(inner, max_size=3).map(tuple))
+    members = st.lists(st.sampled_from(["A", "B.C"]), min_size=1).map(tuple)
     operators = st.sampled_from(["+", "-", "*", "/", "and", "or", *COMPARISONS])
     named = st.builds(lambda name, x, by: Call(name, (x, Keyword("by", by))), names, inner, inner)
     return st.one_of(
@@ -53,12 +55,15 @@ def _compound(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
         st.builds(Unary, st.sampled_from(["negative", "not"]), inner),
         st.builds(Binary, operators, inner, inner),
         st.builds(Between, inner, inner, inner),
+        st.builds(In, inner, names, st.just(()), st.booleans()),
+        st.builds(In, inner, st.just(""), members, st.booleans()),
     )
 
 
 def numbers() -> st.SearchStrategy[Node]:
     """Numbers that can be checked and evaluated."""
-    fields = st.sampled_from(["open", "high", "low", "close", "volume", "price", "score", "minutes_since_open"])
+    context = ["score", "minutes_since_open", "minutes_since_bar"]
+    fields = st.sampled_from(["open", "high", "low", "close", "volume", "price", *context])
     texts = st.sampled_from([("sma", 3), ("roc", 2), ("ema", 4)])
     indicators = texts.map(lambda pair: Call(pair[0], (Number(float(pair[1])),)))
     outputs = st.sampled_from(["upper", "lower"]).map(lambda name: Attribute(Call("donchian", (Number(3.0),)), name))
@@ -77,7 +82,13 @@ def _computed(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
         st.builds(lambda name, x: Call(name, (x,)), one, inner),
         st.builds(lambda name, x, y: Call(name, (x, y)), two, inner, inner),
         st.builds(lambda x, low: Call("clip", (x, low, Number(2.0))), inner, inner),
+        st.builds(_windowed, st.sampled_from(["highest", "lowest"]), inner, st.integers(1, 4)),
     )
+
+
+def _windowed(name: str, x: Node, bars: int) -> Node:
+    """Something over bars; a constant is refused there, so that it is none."""
+    return Call(name, (Binary("+", x, Name("close")), Number(float(bars))))
 
 
 def conditions() -> st.SearchStrategy[Node]:
@@ -93,12 +104,23 @@ def conditions() -> st.SearchStrategy[Node]:
         st.builds(Binary, st.sampled_from(COMPARISONS), value, value),
         st.builds(Between, value, value, value),
         st.builds(lambda name, x, y: Call(name, (x, y)), crossings, value, value),
+        st.builds(_windowed, st.sampled_from(["rising", "falling"]), value, st.integers(1, 3)),
         session,
     )
     return st.recursive(
         leaves,
-        lambda inner: (
-            st.builds(Binary, st.sampled_from(["and", "or"]), inner, inner) | st.builds(Unary, st.just("not"), inner)
+        lambda inner: st.one_of(
+            st.builds(Binary, st.sampled_from(["and", "or"]), inner, inner),
+            st.builds(Unary, st.just("not"), inner),
+            st.builds(lambda of: Call("became", (of,)), inner),
         ),
         max_leaves=6,
+    )
+
+
+def sequences() -> st.SearchStrategy[Node]:
+    """Conditions one after the other."""
+    steps = st.lists(conditions(), min_size=2, max_size=5)
+    return st.builds(
+        lambda window, of: Call("within", (String(window), *of)), st.sampled_from(["1m", "2m", "3m", "150s"]), steps
     )

@@ -31,6 +31,8 @@ def told(episodes: Episodes, minute: int, *held: bool, judged: Flags | None = No
     conditions = np.array(held).reshape(-1, 1)
     found, positions = episodes.step(conditions, np.array([2]), minute * MINUTE_MS, judged)
     assert positions.tolist() == [0] * len(found)
+    for rule in found.tolist():
+        episodes.tell(rule, 2, minute * MINUTE_MS)
     return found.tolist()
 
 
@@ -63,7 +65,7 @@ def test_the_cooldown_counts_from_the_bar_of_the_last_alert() -> None:
 def test_alerts_come_by_position_then_by_rule() -> None:
     episodes = Episodes(rules(0, 0, 0), 8)
     conditions = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]], np.bool_)
-    found, positions = episodes.step(conditions, np.array([5, 0, 3]), np.array([1, 2, 3]))
+    found, positions = episodes.step(conditions, np.array([5, 0, 3]), 1)
     assert list(zip(positions.tolist(), found.tolist(), strict=True)) == [
         (0, 1),
         (0, 2),
@@ -72,7 +74,7 @@ def test_alerts_come_by_position_then_by_rule() -> None:
         (2, 0),
         (2, 1),
     ]
-    assert episodes.last_alert_ms[1].tolist() == [NEVER_MS, NEVER_MS, NEVER_MS, 3, NEVER_MS, 1, NEVER_MS, NEVER_MS]
+    assert episodes.start_ms[1].tolist() == [NEVER_MS, NEVER_MS, NEVER_MS, 1, NEVER_MS, 1, NEVER_MS, NEVER_MS]
 
 
 def test_a_forming_bar_alerts_once_however_often_its_condition_comes_and_goes() -> None:
@@ -119,6 +121,8 @@ def test_episodes_agree_with_one_rule_and_symbol_at_a_time(
                 active[key] = held
         found, positions = episodes.step(conditions, rows, minute * MINUTE_MS, ticking if tick else None)
         assert list(zip(positions.tolist(), found.tolist(), strict=True)) == expected
+        for position, number in expected:
+            episodes.tell(number, order[position], minute * MINUTE_MS)
 
 
 def test_saved_episodes_go_on_where_they_were() -> None:
@@ -147,7 +151,7 @@ def test_saved_arrays_that_do_not_fit_are_refused_and_change_nothing() -> None:
     arrays = {key: array.copy() for key, array in episodes.to_arrays().items()}
     short = dict(arrays)
     short.popitem()
-    long = {**arrays, "other@1/active": np.zeros(9)}
+    long = {**arrays, "other@1/state": np.zeros(9)}
     for broken in (short, long):
         with pytest.raises(StateError):
             episodes.load_arrays(broken)
@@ -177,3 +181,55 @@ def test_the_id_depends_on_rule_version_symbol_and_start_alone() -> None:
 def test_a_row_without_room_is_refused(row: int) -> None:
     with pytest.raises(IndexError, match="reserve first"):
         Episodes(rules(0), 4).step(np.ones((1, 1), np.bool_), np.array([row]), 0)
+
+
+def states(minutes: list[tuple[bool, bool]], *, anchors: dict[int, int] | None = None, **said: object) -> list[int]:
+    """Minutes at which one rule alerts, given whether its condition and its until hold at each."""
+    rule = Rule("r", (), HOLDS, until=HOLDS[0] if said.pop("until", False) else None, **said)
+    episodes, told, anchor = Episodes([rule], 1), [], NEVER_MS
+    for minute, (held, ended) in enumerate(minutes):
+        anchor = (anchors or {}).get(minute, anchor)
+        found, _ = episodes.step(
+            np.array([[held]]),
+            np.array([0]),
+            minute * MINUTE_MS,
+            ended=np.array([[ended]]),
+            seen_ms=(minute + 1) * MINUTE_MS,
+            anchor_ms=anchor,
+        )
+        if len(found):
+            episodes.tell(0, 0, minute * MINUTE_MS)
+            told.append(minute)
+    return told
+
+
+def held(*minutes: bool) -> list[tuple[bool, bool]]:
+    return [(minute, False) for minute in minutes]
+
+
+def test_a_condition_has_to_hold_for_as_long_as_the_rule_says() -> None:
+    assert states(held(True, True, True, True), hold_ms=2 * MINUTE_MS) == [2]
+    assert states(held(True, False, True, True, False), hold_ms=2 * MINUTE_MS) == []
+    assert states(held(True, True, True), hold_ms=20_000) == [1]
+
+
+def test_the_episode_of_a_held_condition_counts_from_where_it_began() -> None:
+    episodes = Episodes([Rule("r", (), HOLDS, hold_ms=60_000)], 1)
+    for minute in range(2):
+        episodes.step(np.array([[True]]), np.array([0]), minute * MINUTE_MS, seen_ms=(minute + 1) * MINUTE_MS)
+    assert episodes.start_ms[0, 0] == 0
+
+
+def test_an_episode_with_an_until_lasts_to_there_however_often_its_condition_comes_and_goes() -> None:
+    flickers = held(True, False, True, False, True)
+    assert states(flickers, until=True) == [0]
+    assert states([*flickers, (False, True), (True, False)], until=True) == [0, 6]
+
+
+def test_after_its_until_a_rule_is_armed_again_when_its_condition_has_been_false() -> None:
+    assert states([(True, False), (True, True), (True, False), (False, False), (True, False)], until=True) == [0, 4]
+
+
+def test_an_until_is_not_waited_for_over_the_end_of_a_session() -> None:
+    minutes = held(True, False, True, True)
+    assert states(minutes, until=True, anchors={2: 2 * MINUTE_MS}) == [0, 2]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.engine.checks import condition, number
+from daemon.engine.durations import duration_ms
 from daemon.engine.errors import StateError
 from daemon.engine.evaluate import Context, Evaluator
 from daemon.engine.plan import Plan, When
@@ -16,9 +18,11 @@ from daemon.engine.rules import Rule, RuleSet, features, load
 from daemon.engine.syntax import Attribute, Between, Binary, Call, Lag, Name, Number, String, Unary
 from daemon.engine.vocabulary import SESSIONS, Vocabulary
 from indicators import Frame
-from tests.daemon.engine.expressions import conditions, numbers
+from tests.daemon.engine.expressions import conditions, numbers, sequences
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from daemon.engine.errors import RuleError
     from daemon.engine.syntax import Node
 
@@ -47,7 +51,12 @@ class World:
         volume = self.random.integers(0, 4, size).astype(float)
         bars = np.array([opens, highs, lows, self.price, volume, np.full(size, np.nan)])
         score = np.where(self.random.random(size) < 0.3, np.nan, self.random.random(size))
-        return Context(bars, float(self.minute), self.random.integers(-1, 3, size)), score
+        context = Context(bars, float(self.minute), self.random.integers(-1, 3, size), self._starts_ms())
+        return context, score
+
+    def _starts_ms(self) -> Any:
+        """Some minutes are left out; a bar that forms is of the minute after the last closed one."""
+        return np.full(len(self.rows), (self.minute + self.minute // 3 + (self.minute % 5 == 4)) * 60_000)
 
     def close(self) -> tuple[Context, Any]:
         """One closed bar for all, not yet committed."""
@@ -60,7 +69,9 @@ class World:
 
     def peek(self) -> tuple[Context, Any]:
         """A forming bar for all."""
+        self.minute += 1
         context, score = self.bars()
+        self.minute -= 1
         start_ms, session = np.full(len(self.rows), self.minute * 60_000), np.zeros(len(self.rows), np.int64)
         self.frame.peek(self.rows, start_ms, context.bars, session)
         self._remember(context, score, self.frame.peeked)
@@ -69,7 +80,9 @@ class World:
     def _remember(self, context: Context, score: Any, columns: Any) -> None:
         now = dict(zip(FIELDS, context.bars, strict=True))
         now |= {"score": score, "minutes_since_open": np.full(len(self.rows), context.minutes_since_open)}
-        now |= {"session": np.broadcast_to(context.phase, self.rows.shape)}
+        now |= {"session": np.broadcast_to(context.phase, self.rows.shape), "start": context.start_ms}
+        before = self.past[-1]["start"][0] if self.past else np.nan
+        now |= {"minutes_since_bar": (np.asarray(context.start_ms) - before) / 60_000}
         for (key, output), column in zip(self.frame.outputs, columns, strict=True):
             now[f"{key}.{output}"] = column[self.rows].copy()
         self.past.append(now)
@@ -95,9 +108,23 @@ def twin(tree: Node, past: list[dict[str, Any]], i: int, back: int = 0) -> Any: 
             return _output(call, output, past, i, back)
         case Call("crosses_above" | "crosses_below" as name, (left, right)):
             beyond = ">" if name == "crosses_above" else "<"
-            before = _compare(beyond, twin(left, past, i, 1), twin(right, past, i, 1))
-            now = _compare(beyond, twin(left, past, i), twin(right, past, i))
+            before = _compare(beyond, twin(left, past, i, back + 1), twin(right, past, i, back + 1))
+            now = _compare(beyond, twin(left, past, i, back), twin(right, past, i, back))
             return _and(now, None if before is None else not before)
+        case Call("became", (of,)):
+            before = twin(of, past, i, back + 1)
+            return _and(twin(of, past, i, back), None if before is None else not before)
+        case Call("rising" | "falling" as name, (of, Number(bars))):
+            values = [twin(of, past, i, back + n) for n in range(int(bars) + 1)]
+            beyond = ">" if name == "rising" else "<"
+            steps = [_compare(beyond, left, right) for left, right in pairwise(values)]
+            return False if False in steps else None if None in steps else True
+        case Call("highest" | "lowest" as name, (of, Number(bars))):
+            return float(
+                (np.max if name == "highest" else np.min)([twin(of, past, i, back + n) for n in range(int(bars))])
+            )
+        case Call("within", (String(length), *steps)):
+            return _in_turn(steps, duration_ms(length) or 0, past, i)
         case Call(name, arguments) if name in ("sma", "roc", "ema", "donchian"):
             return _output(tree, name, past, i, back)
         case Call(name, arguments):
@@ -110,18 +137,34 @@ def twin(tree: Node, past: list[dict[str, Any]], i: int, back: int = 0) -> Any: 
             held = twin(operand, past, i, back)
             return None if held is None else not held
         case Between(value, low, high):
-            of = twin(value, past, i)
-            return _and(_compare(">=", of, twin(low, past, i)), _compare("<=", of, twin(high, past, i)))
+            of = twin(value, past, i, back)
+            return _and(_compare(">=", of, twin(low, past, i, back)), _compare("<=", of, twin(high, past, i, back)))
         case Binary("and", left, right):
-            return _and(twin(left, past, i), twin(right, past, i))
+            return _and(twin(left, past, i, back), twin(right, past, i, back))
         case Binary("or", left, right):
-            sides = [twin(left, past, i), twin(right, past, i)]
+            sides = [twin(left, past, i, back), twin(right, past, i, back)]
             return True if True in sides else None if None in sides else False
         case Binary("+" | "-" | "*" | "/" as operator, left, right):
             return _arithmetic(operator, twin(left, past, i, back), twin(right, past, i, back))
         case Binary(operator, left, right):
-            return _compare(operator, twin(left, past, i), twin(right, past, i))
+            return _compare(operator, twin(left, past, i, back), _constant(right, past, i, back))
     raise AssertionError(tree)
+
+
+def _constant(right: Node, past: list[dict[str, Any]], i: int, back: int) -> Any:
+    """A value, or a session's code, which is not known of a bar that was not."""
+    return twin(right, past, i, back) if not isinstance(right, String) or back < len(past) else math.nan
+
+
+def _in_turn(steps: Sequence[Node], window_ms: int, past: list[dict[str, Any]], i: int) -> bool:
+    """Whether there are bars, each later than the one before, the last of them now, at which the steps held."""
+    held = [[twin(step, past[: n + 1], i) is True for n in range(len(past))] for step in steps]
+    for bars in combinations(range(len(past) - 1), len(steps) - 1):
+        chain = (*bars, len(past) - 1)
+        length_ms = past[chain[-1]]["start"][i] - past[chain[0]]["start"][i]
+        if length_ms <= window_ms and all(held[n][bar] for n, bar in enumerate(chain)):
+            return True
+    return False
 
 
 def _output(call: Call, output: str, past: list[dict[str, Any]], i: int, back: int) -> float:
@@ -228,6 +271,41 @@ def test_a_rule_holds_only_when_it_certainly_does(trees: list[Node]) -> None:
         held = world.evaluator.conditions(world.rows, context, score)
         assert held.tolist() == [[twin(tree, world.past, i) is True for i in world.rows] for tree in trees]
         world.evaluator.commit(world.rows, context, score)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(sequences().filter(meant), min_size=1, max_size=2))
+def test_steps_have_to_come_in_turn_and_in_time(trees: list[Node]) -> None:
+    world = World(compiled(*trees, tick=True))
+    for _ in range(8):
+        for forming in (True, False):
+            context, score = world.peek() if forming else world.close()
+            when = When.FORMING if forming else When.CLOSED
+            held = world.evaluator.conditions(world.rows, context, score, when=when)
+            assert held.tolist() == [[twin(tree, world.past, i) is True for i in world.rows] for tree in trees]
+            if forming:
+                world.forget()
+        world.evaluator.commit(world.rows, context, score)
+
+
+def test_lists_say_who_is_in_them() -> None:
+    world = World(plan("symbol in ['B', 'D']", "not symbol in ['B']", "sector in ['Energy']", "sector != 'Energy'"))
+    symbols, sectors = np.array([b"A", b"B", b"C", b"D", b""], "S16"), np.array([1, 2, 0, 1, 0])
+    world.evaluator.know_members(symbols, sectors, ("", "Energy", "Utilities"))
+    context, score = world.close()
+    held = world.evaluator.conditions(world.rows, context, score)
+    assert held.astype(int).tolist() == [[0, 1, 0, 1, 0], [1, 0, 1, 1, 1], [1, 0, 0, 1, 0], [0, 1, 0, 0, 0]]
+    world.evaluator.zero(np.array([1]))
+    assert world.evaluator.conditions(world.rows, context, score)[0, 1]
+
+
+def test_coverage_is_that_of_the_rule_that_asks() -> None:
+    world = World(plan("coverage == 'covered'", "coverage != 'covered' or close < 0"))
+    context, score = world.close()
+    for rule in (0, 1):
+        world.evaluator.cover(rule, world.rows, np.array([True, False, True, True, False]))
+    held = world.evaluator.conditions(world.rows, context, score)
+    assert held.astype(int).tolist() == [[1, 0, 1, 1, 0], [0, 1, 0, 0, 1]]
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.engine.errors import RuleErrors
-from daemon.engine.rules import KEYS, LATER, SEVERITIES, features, load
+from daemon.engine.rules import KEYS, SEVERITIES, features, load
 from daemon.engine.syntax import write
-from daemon.engine.vocabulary import ALIASES, CONTEXT, CROSSINGS, FIELDS, FUNCTIONS, RESERVED, SESSIONS
+from daemon.engine.vocabulary import (
+    ALIASES,
+    CONTEXT,
+    COVERAGES,
+    EVENTS,
+    EXTREMES,
+    FIELDS,
+    FUNCTIONS,
+    RESERVED,
+    SESSIONS,
+    TEXTS,
+)
 from tests.daemon.engine.expressions import PIECES
 
 if TYPE_CHECKING:
@@ -102,7 +113,9 @@ severity = "hgih"
 [[rule]]
 name = "two"
 cooldown = "ten minutes"
-hold = "20s"
+hold = "20"
+budget = "12/week"
+by = "clos"
 
 [[rule]]
 name = "two"
@@ -118,9 +131,11 @@ where = 5
         "r.toml:14:13: severity cannot be 'hgih'; did you mean \"high\"?",
         "r.toml:16:1: a rule needs a condition; add on = [...] or where = ...",
         'r.toml:18:13: this is not a duration; write "90s", "10m" or "1h"',
-        'r.toml:19:1: "hold" is not yet available',
-        'r.toml:22:1: there is a rule "two" already, in line 17',
-        "r.toml:23:9: one expression, or a list of 1 to 32, is needed",
+        'r.toml:19:9: this is not a duration; write "90s", "10m" or "1h"',
+        'r.toml:20:11: this is no number from 1 to 10,000 a day; write "12/day"',
+        'r.toml:21:7: unknown name "clos"; did you mean "close"?',
+        'r.toml:24:1: there is a rule "two" already, in line 17',
+        "r.toml:25:9: one expression, or a list of 1 to 32, is needed",
     ]
 
 
@@ -181,7 +196,8 @@ def test_the_examples_of_the_guide_load(text: str) -> None:
 
 def test_the_guide_names_everything_that_can_be_written() -> None:
     guide = GUIDE.read_text()
-    words = [*FIELDS, *ALIASES, *CONTEXT, *SESSIONS, *FUNCTIONS, *CROSSINGS, *RESERVED, *KEYS, *LATER, *SEVERITIES]
+    names = [*FIELDS, *ALIASES, *CONTEXT, *SESSIONS, *TEXTS, *COVERAGES, *RESERVED]
+    words = [*names, *FUNCTIONS, *EVENTS, *EXTREMES, *KEYS, *SEVERITIES]
     assert [word for word in words if not re.search(rf"[`\"]{word}\b", guide)] == []
 
 

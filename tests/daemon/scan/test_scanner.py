@@ -242,9 +242,9 @@ async def test_scores_and_rules_are_those_of_the_daemons_state(tmp_path: Path, s
         "symbols/symbols": MARKET[[5, 2]],
         "engine/scores": np.array([0.9, 0.2]),
         "engine/barrier": np.array([minute_ms, minute_ms, minute_ms]),
-        "episodes/gap-and-go@1a2b/active": np.array([True, False]),
-        "episodes/vwap-reclaim@3c4d/active": np.array([True, True]),
-        "episodes/vwap-reclaim@3c4d/start_ms": np.array([0, 0]),
+        "telling/episodes/gap-and-go@1a2b/state": np.array([2, 0]),
+        "telling/episodes/vwap-reclaim@3c4d/state": np.array([2, 2]),
+        "telling/episodes/vwap-reclaim@3c4d/start_ms": np.array([0, 0]),
     }
     statefile.write(tmp_path / FILE, arrays)
     async with exchange(days_of(sessions)) as simulator, scanning(simulator, tmp_path, sessions) as scanner:

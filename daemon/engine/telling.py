@@ -1,0 +1,274 @@
+"""Which candidates become alerts: groups, budgets, the limit of a symbol, and what was told before a restart.
+
+What is held back is counted by its reason, and the newest of it can be listed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from daemon.engine.budgets import Budgets
+from daemon.engine.episodes import Episodes, alert_id
+from daemon.engine.sectors import UNKNOWN
+from streams.bars import MINUTE_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from daemon.engine.rules import Rule, RuleSet
+    from daemon.engine.sessions import Moment
+    from streams.types import Flags, Floats, Longs
+
+LISTED: Final = 1_000
+"""Candidates held back that can be listed; the oldest go."""
+REASONS: Final = ("cooldown", "budget", "per_symbol")
+_WIDEST: Final = "S128"
+
+
+class Candidates(NamedTuple):
+    """A rule's candidates of one look, one a symbol.
+
+    Attributes:
+        rule: its number.
+        positions: ``int64[n]``, places among the bars looked at.
+        rows: ``int64[n]``, of the symbols.
+        symbols: ``S16[n]``.
+        sectors: ``int64[n]``, the group of each.
+        values: ``float64[n]``, what they are ordered by, NaN where not known.
+    """
+
+    rule: int
+    positions: Longs
+    rows: Longs
+    symbols: NDArray[np.bytes_]
+    sectors: Longs
+    values: Floats
+
+
+class Told(NamedTuple):
+    """An alert to be.
+
+    Attributes:
+        id: see `alert_id`.
+        rule: its number.
+        position: of its symbol's bar.
+        value: what it was ordered by.
+        members: positions of others that it tells of.
+    """
+
+    id: str
+    rule: int
+    position: int
+    value: float
+    members: tuple[int, ...] = ()
+
+
+class Held(NamedTuple):
+    """A candidate that was not told."""
+
+    rule: str
+    symbol: str
+    bar_start_ms: int
+    value: float
+    reason: str
+
+
+class _Known(NamedTuple):
+    """An alert that was given after the state was saved."""
+
+    id: str
+    start_ms: int
+    value: float
+
+
+class Telling:
+    """Decides over candidates, in the order of bars.
+
+    Args:
+        ruleset: of the plan.
+        capacity: rows.
+
+    Attributes:
+        episodes: of all rules and rows.
+        budgets: of the rules that have one.
+        held: the newest candidates that were held back.
+        counts: how many were, by rule and reason; cooldowns are counted by `Episodes.cooled`.
+    """
+
+    def __init__(self, ruleset: RuleSet, capacity: int) -> None:
+        self._rules: Sequence[Rule] = ruleset.rules
+        self._per_symbol = ruleset.per_symbol
+        self.episodes, self.budgets = Episodes(self._rules, capacity), Budgets(self._rules)
+        self.held: deque[Held] = deque(maxlen=LISTED)
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self._told: Longs = np.zeros(capacity, np.int64)
+        self._day = -1
+        self._known: dict[tuple[int, int], _Known] = {}
+
+    def look(
+        self, conditions: Flags, ended: Flags, rows: Longs, judged: Flags, start_ms: int, seen_ms: int, at: Moment
+    ) -> tuple[Longs, Longs]:
+        """The candidates, see `Episodes.step`."""
+        if self._known:
+            self._settle(rows, start_ms, at)
+        return self.episodes.step(conditions, rows, start_ms, judged, ended=ended, seen_ms=seen_ms, anchor_ms=at.anchor)
+
+    def choose(self, found: Candidates, start_ms: int, at: Moment, *, late: bool) -> list[Told]:
+        """Those of a rule's candidates that are told, the best first."""
+        self._begin(at.day)
+        told = []
+        for leader, members in self._groups(found):
+            wish = self._wish(found, leader)
+            symbol, row = found.symbols[leader].decode(), int(found.rows[leader])
+            reason = self._refusal(wish, row, at, _left(at, start_ms), late=late)
+            if reason:
+                self.counts[self._rules[found.rule].name, reason] += 1
+                self.held.append(Held(self._rules[found.rule].name, symbol, start_ms, wish.value, reason))
+                continue
+            fresh = True
+            for place in (leader, *members):
+                self.episodes.tell(found.rule, int(found.rows[place]), start_ms)
+                known = self._known.pop((found.rule, int(found.rows[place])), None)
+                fresh &= not known or known.id != wish.id
+            self._told[row] += 1
+            if fresh:
+                told.append(wish._replace(members=tuple(int(found.positions[place]) for place in members)))
+        return told
+
+    def steer(self, minute_ms: int, at: Moment) -> None:
+        """The market's minute has closed."""
+        self.budgets.steer(at.day, _left(at, minute_ms) - 1.0)
+
+    def remember(self, key: str, row: int, identity: str, start_ms: int, value: float | None) -> bool:
+        """An alert was given after the state was saved: it is not given twice, and its cooldown and budget count.
+
+        Where its bar comes again, all goes as it went; where a later one comes first, its episode is taken to go on
+        until a bar says otherwise.
+
+        Args:
+            key: ``NAME@VERSION`` of its rule.
+            row: of its symbol.
+            identity: the alert's id; empty for a member of another one's.
+            start_ms: start of its bar.
+            value: what it was ordered by.
+
+        Returns:
+            False, and nothing changed, if that is known here or there is no such rule now.
+        """
+        rule = self.episodes.number(key)
+        if rule < 0 or not self.episodes.is_new(rule, row, start_ms):
+            return False
+        self._known[rule, row] = _Known(identity, start_ms, np.nan if value is None else value)
+        return True
+
+    def standing(self, rule: int) -> dict[str, float | None]:
+        """How a rule stands today: its budget, and what was held back since the start."""
+        name = self._rules[rule].name
+        held = {f"held_{reason}": float(self.counts[name, reason]) for reason in REASONS[1:]}
+        return {**self.budgets.standing(rule), "held_cooldown": float(self.episodes.cooled[rule]), **held}
+
+    def reserve(self, capacity: int) -> None:
+        """Make room for `capacity` rows."""
+        self.episodes.reserve(capacity)
+        self._told = np.pad(self._told, (0, max(0, capacity - len(self._told))))
+
+    def zero(self, rows: Longs) -> None:
+        """Forget rows."""
+        self.episodes.zero(rows)
+        self._told[rows] = 0
+        gone = set(np.atleast_1d(rows).tolist())
+        self._known = {key: known for key, known in self._known.items() if key[1] not in gone}
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Episodes under their own names, ``budgets/...``, the day's alerts of each row, and what is remembered."""
+        keys = [f"{self._rules[rule].name}@{self._rules[rule].version}" for rule, _ in self._known]
+        known = list(self._known.values())
+        return {
+            **{f"episodes/{name}": array for name, array in self.episodes.to_arrays().items()},
+            **{f"budgets/{name}": array for name, array in self.budgets.to_arrays().items()},
+            "told": self._told,
+            "day": np.array([self._day], np.int64),
+            "known/keys": np.array([key.encode() for key in keys], _WIDEST),
+            "known/ids": np.array([one.id.encode() for one in known], "S32"),
+            "known/places": np.array([[row, one.start_ms] for (_, row), one in self._known.items()], np.int64).reshape(
+                -1, 2
+            ),
+            "known/values": np.array([one.value for one in known], np.float64),
+        }
+
+    def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on where `to_arrays` left off; rules that are new or have changed begin without episodes.
+
+        Raises:
+            StateError: the arrays do not fit together.
+        """
+        self.episodes.load_arrays(_below("episodes/", arrays))
+        self.budgets.load_arrays(_below("budgets/", arrays))
+        self._told = np.zeros(self.episodes.state.shape[1], np.int64)
+        self._told[: len(arrays["told"])] = arrays["told"]
+        self._day = int(arrays["day"][0])
+        known = zip(
+            arrays["known/keys"].tolist(),
+            arrays["known/ids"].tolist(),
+            arrays["known/places"].tolist(),
+            arrays["known/values"].tolist(),
+            strict=True,
+        )
+        for key, identity, (row, start_ms), value in known:
+            self.remember(key.decode(), row, identity.decode(), start_ms, value)
+
+    def _groups(self, found: Candidates) -> Iterable[tuple[int, tuple[int, ...]]]:
+        """Leaders and members, by their places in `found`, the best leader first; equals by symbol."""
+        values = np.where(np.isnan(found.values), -np.inf, found.values)
+        order = np.lexsort((found.symbols, -values)).tolist()
+        if self._rules[found.rule].group:
+            grouped: dict[int, list[int]] = {}
+            for place in order:
+                sector = int(found.sectors[place])
+                grouped.setdefault(sector if sector != UNKNOWN else -1 - place, []).append(place)
+            return [(places[0], tuple(places[1:])) for places in grouped.values()]
+        return [(place, ()) for place in order]
+
+    def _wish(self, found: Candidates, place: int) -> Told:
+        rule, row = self._rules[found.rule], int(found.rows[place])
+        begun_ms = int(self.episodes.start_ms[found.rule, row])
+        identity = alert_id(rule.name, rule.version, bytes(found.symbols[place]), begun_ms)
+        return Told(identity, found.rule, int(found.positions[place]), float(found.values[place]))
+
+    def _refusal(self, wish: Told, row: int, at: Moment, left: float, *, late: bool) -> str:
+        """Why a candidate is not told; empty where it is."""
+        if self._per_symbol and self._told[row] >= self._per_symbol:
+            return "per_symbol"
+        chance = int(wish.id[:8], 16) / 2**32
+        return "" if self.budgets.admit(wish.rule, wish.value, chance, at.day, left, late=late) else "budget"
+
+    def _begin(self, day: int) -> None:
+        if day > self._day:
+            self._told[:] = 0
+            self._day = day
+
+    def _settle(self, rows: Longs, start_ms: int, at: Moment) -> None:
+        """Alerts whose bars do not come again are taken for granted."""
+        here = set(rows.tolist())
+        for (rule, row), known in [item for item in self._known.items() if item[0][1] in here]:
+            if known.start_ms < start_ms:
+                del self._known[rule, row]
+                self.episodes.remember(rule, row, known.start_ms)
+                self._begin(at.day)
+                if known.id:
+                    self._told[row] += 1
+                    self.budgets.known(rule, known.value, at.day, _left(at, known.start_ms))
+
+
+def _left(at: Moment, start_ms: int) -> float:
+    """Minutes to the regular close of the day; negative after it, 0 where closed."""
+    return (at.close_ms - start_ms) / MINUTE_MS if at.day >= 0 else 0.0
+
+
+def _below(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
