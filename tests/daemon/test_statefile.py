@@ -124,7 +124,7 @@ def test_the_newest_three_that_were_set_aside_are_kept(tmp_path: Path) -> None:
 
 
 def test_objects_are_refused(tmp_path: Path) -> None:
-    directory = b'{"schema":2,"arrays":[["x","|O",[1],0]]}'
+    directory = b'{"schema":%d,"arrays":[["x","|O",[1],0]]}' % statefile.SCHEMA
     (tmp_path / "state").write_bytes(
         b"technic state %d %d\n" % (len(directory), crc32(directory)) + directory + b"12345678"
     )
