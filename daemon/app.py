@@ -20,6 +20,7 @@ from daemon import (
     gauges,
     keeping,
     knowledge,
+    leaderboard,
     lock,
     reload,
     snapshot,
@@ -163,7 +164,7 @@ class App:
             on_event=self._heard,
             stack=stack,
         )
-        at_hand = AtHand()
+        at_hand, self.leaderboard = AtHand(), leaderboard.of(self, jitter)
         self.live = Live(
             self.codec,
             self.inbox,
@@ -179,6 +180,7 @@ class App:
             keeper=self.keeper,
             noticed=self.events.notice,
             about=lambda symbol: at_hand.about(symbol, clock.wall_ms()),
+            closed=self.leaderboard.leave if self.leaderboard else None,
         )
         self.known = await knowledge.of(self, at_hand, jitter, stack) if config.rest.enabled else None
         self.backlog = BacklogWatch(self.outbox)
@@ -202,6 +204,8 @@ class App:
         }
         if keeper := self.keeper:
             tasks["history"] = lambda: keeping.watch(keeper, self.events)
+        if self.leaderboard:
+            tasks["leaderboard"] = self.leaderboard.run
         if self.known:
             tasks |= knowledge.tasks(self, self.known)
         if self.config.redis.embedded:
@@ -224,6 +228,8 @@ class App:
 
     def _stored(self, alerts: Sequence[Stored]) -> None:
         self.sink.wake()
+        if self.leaderboard:
+            self.leaderboard.follow(alerts)
         if self.known:
             self.known.enrichment.follow(alerts)
 

@@ -244,6 +244,13 @@ class RedisSection(Section):
     retention_hours: float = Field(
         default=168.0, ge=1, le=24 * 366, description="Entries older than this may leave the streams, hours."
     )
+    leaders: int = Field(
+        default=500,
+        ge=0,
+        le=5_000,
+        description="How many of the highest scores have all their numbers in Redis, beside lists and what alerted "
+        "today; 0: no leaderboard, not even scores.",
+    )
 
     @property
     def embedded(self) -> bool:

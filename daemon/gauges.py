@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from daemon.app import App
     from daemon.figures import Figures
-    from daemon.metrics import Metrics
+    from daemon.leaderboard import Leaderboard
+    from daemon.metrics import Metrics, Reading
     from daemon.prefetch.prefetcher import Prefetcher
     from streams.outbox import Backlog
 
@@ -31,6 +32,7 @@ def follow(app: App) -> None:
     _follow_feed(app)
     _follow_engine(app)
     _follow_delivery(app)
+    _follow_leaderboard(app)
     _follow_model(app)
     _follow_history(app)
     _follow_knowledge(app)
@@ -74,6 +76,22 @@ def _follow_delivery(app: App) -> None:
     metrics.sink_state.follow(lambda: _one_of(SINK_STATES, sink.state))
     metrics.delivered.follow(lambda: {"redis": sink.delivered})
     metrics.events_dropped.follow(lambda: app.event_stream.dropped)
+
+
+def _follow_leaderboard(app: App) -> None:
+    metrics, board, live = app.metrics, app.leaderboard, app.live
+    if board:
+        metrics.leaderboard_minutes.follow(lambda: board.written)
+        metrics.leaderboard_skipped.follow(lambda: board.skipped)
+        metrics.leaderboard_failures.follow(lambda: board.failures)
+        metrics.leaderboard_behind_seconds.follow(lambda: _behind_s(live.figures, board))
+        metrics.leaderboard_sent.follow(lambda: dict(board.newest._asdict()))
+        metrics.leaderboard_seconds.follow(lambda: {"rank": board.rank_s, "write": board.write_s})
+
+
+def _behind_s(figures: Figures, board: Leaderboard) -> Reading:
+    """Absent before the first one stands."""
+    return _known((figures.closed_ms - board.closed_ms) / 1000 if board.closed_ms else None)
 
 
 def _follow_model(app: App) -> None:

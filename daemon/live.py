@@ -84,6 +84,7 @@ class Live:
         noticed: called with what the engine or the feed's price bands tell that people should know, on the event loop.
         keeper: given bars and alerts for the history.
         about: what is at hand of a symbol, for its alert; called in the engine's thread.
+        closed: called with the engine after a turn in which minutes have closed; in the engine's thread.
 
     Attributes:
         held: what comes waits, and no minute closes, until `begin`.
@@ -109,11 +110,12 @@ class Live:
         noticed: Callable[[Notice], None],
         keeper: Keeper | None = None,
         about: Callable[[str], dict[str, Any]] = lambda _symbol: {},
+        closed: Callable[[Engine], None] | None = None,
     ) -> None:
         self._codec, self._inbox, self._engine, self._ring = codec, inbox, engine, ring
         self._market, self._clock, self._metrics = market, clock, metrics
         self._lossless, self._overflow, self._spoiled, self._stored = lossless, overflow, spoiled, stored
-        self._noticed, self._keeper, self._about = noticed, keeper, about
+        self._noticed, self._keeper, self._about, self._closed = noticed, keeper, about, closed
         if keeper:
             engine.stood_in = keeper.stood_in
         self.spoilage, self.halts = Spoilage(), Halts()
@@ -252,7 +254,9 @@ class Live:
             stored += self._store(self._engine.advance(now_ms))
         if batch.size:
             self._metrics.turn_seconds.observe(self._clock.monotonic_s() - started_s)
-        self.figures = figures.of(self._engine, self.figures, batch)
+        before, self.figures = self.figures, figures.of(self._engine, self.figures, batch)
+        if self._closed and before.counts["minutes"] != self.figures.counts["minutes"]:
+            self._closed(self._engine)
         return stored
 
     @contextmanager

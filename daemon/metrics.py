@@ -78,6 +78,7 @@ class Metrics:
         self._declare_feed()
         self._declare_engine()
         self._declare_alerts()
+        self._declare_leaderboard()
         self._declare_model()
         self._declare_knowledge()
         self._declare_prefetch()
@@ -255,6 +256,29 @@ class Metrics:
         )
         self.day_ready = self._followed(
             "gauge", "day_ready", "1 if all that should be known at the beginning of the trading day is."
+        )
+
+    def _declare_leaderboard(self) -> None:
+        self.leaderboard_minutes = self._followed(
+            "counter", "leaderboard_minutes", "Closed minutes whose leaderboard was written to Redis."
+        )
+        self.leaderboard_skipped = self._followed(
+            "counter", "leaderboard_skipped", "Closed minutes whose leaderboard a newer one overtook."
+        )
+        self.leaderboard_failures = self._followed(
+            "gauge", "leaderboard_failures", "Tries to write it that failed since the last success."
+        )
+        self.leaderboard_behind_seconds = self._followed(
+            "gauge", "leaderboard_behind_seconds", "Market time between the newest closed minute and the one in Redis."
+        )
+        self.leaderboard_sent = self._followed(
+            "gauge", "leaderboard_sent", "What the last one sent: scores, symbols gone, hashes.", "what"
+        )
+        self.leaderboard_seconds = self._followed(
+            "gauge",
+            "leaderboard_seconds",
+            "What the last one took: rank in the engine's thread, write beside it.",
+            "part",
         )
 
     def _declare_prefetch(self) -> None:

@@ -252,6 +252,10 @@ class Watch:
         values: Floats = self.minutes.out[column, rows]
         return values
 
+    def previous_close(self, rows: Longs) -> Floats:
+        """Official close of the day before each row's newest bar, ``float64[n]``; NaN while unknown."""
+        return self._days.previous[rows]
+
     def split(self, row: int, symbol: bytes, day: int, ratio: float) -> bool:
         """Begin `day` in new shares, see `Days.split`; the row starts anew in every other part. -1 is no row."""
         self._own_table().split(symbol, day, ratio)

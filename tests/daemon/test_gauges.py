@@ -43,8 +43,12 @@ OF_REST = {
     *("technic_prefetch_saved_seconds_total", "technic_prefetch_share", "technic_prefetch_yielded_total"),
     *("technic_refreshes_waiting", "technic_enrichments_total", "technic_enrichments_waiting", "technic_day_ready"),
 }
-LATER = {"technic_snapshot_age_seconds", "technic_prefetch_failures_total"}
-"""Not known before the first snapshot, or failure."""
+LATER = {
+    "technic_snapshot_age_seconds",
+    "technic_prefetch_failures_total",
+    "technic_leaderboard_behind_seconds",
+}
+"""Not known before the first snapshot, failure, or minute in Redis."""
 
 
 def scraped(metrics: Metrics) -> dict[str, dict[str, float]]:

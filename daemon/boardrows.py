@@ -1,0 +1,67 @@
+"""A ranking as Redis holds it: scores by symbol, and the fields of each hash. Pure."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator, Mapping
+
+    from daemon.ranking import Ranking
+
+DIGITS: Final = 6
+"""Of features, after the point: more would be noise. What is not known is ``null``."""
+
+
+def scores_of(ranking: Ranking) -> list[tuple[bytes, float]]:
+    """Every symbol with its score."""
+    return list(zip(ranking.symbols.tolist(), ranking.scores.tolist(), strict=True))
+
+
+def hashes_of(
+    ranking: Ranking, sectors: Mapping[str, str], halted: Container[bytes]
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Symbol and fields of each ``technic:symbol:SYM``; a number that is not known is "". Some 10 µs each.
+
+    Args:
+        ranking: of a closed minute.
+        sectors: by symbol, as far as they are known.
+        halted: symbols whose trading is, as far as the feed tells.
+    """
+    columns = (ranking.start_ms, ranking.score, ranking.price, ranking.volume, ranking.change, ranking.warm)
+    features = np.round(ranking.features, DIGITS)
+    rows = zip(ranking.shown.tolist(), *(column.tolist() for column in columns), features, strict=True)
+    for symbol, start_ms, score, price, volume, change, warm, seen in rows:
+        name = symbol.decode()
+        yield (
+            name,
+            {
+                "symbol": name,
+                "sector": sectors.get(name, ""),
+                "minute_ms": str(start_ms) if start_ms >= 0 else "",
+                "score": _number(score),
+                "price": _number(price),
+                "change": _number(change),
+                "volume": _number(volume),
+                "coverage": coverage(start_ms, ranking.closed_ms, warm=warm, halted=symbol in halted),
+                "features": msgspec.json.encode(dict(zip(ranking.names, seen.tolist(), strict=True))).decode(),
+                "v": "1",
+            },
+        )
+
+
+def coverage(start_ms: int, closed_ms: int, *, warm: bool, halted: bool) -> str:
+    """``halted``, ``warming``, ``quiet`` (no bar in the newest closed minute) or ``covered``."""
+    if halted:
+        return "halted"
+    if not warm:
+        return "warming"
+    return "quiet" if start_ms < closed_ms else "covered"
+
+
+def _number(value: float) -> str:
+    return repr(value) if isfinite(value) else ""

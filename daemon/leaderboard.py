@@ -1,0 +1,231 @@
+"""Publishes the leaderboard: takes what the engine's thread leaves behind, and never makes it wait."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+import numpy as np
+import structlog
+from redis.exceptions import RedisError
+
+from daemon import sectorfile
+from daemon.boardrows import hashes_of, scores_of
+from daemon.ranking import MOST_NOTED, Ranker
+from streams.bars import SYMBOL
+from streams.redis.board import Board, Written
+from streams.redis.connection import DEADLINE_S, check_url, connect
+from streams.redis.verdict import BACKOFF, LIES, judge
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+
+    from daemon.app import App
+    from daemon.engine.engine import Engine
+    from daemon.engine.sessions import SessionTable
+    from daemon.ranking import Ranking
+    from streams.outbox import Stored
+    from streams.redis.verdict import Backoff, Verdict
+    from streams.types import Clock
+
+log = structlog.get_logger()
+
+WRITE_S: Final = 20.0
+"""A ranking that takes longer to be written is given up for the newest one."""
+
+REMEMBERED: Final = 5_000
+"""Newest alerts in Redis that a start looks through for those of its day."""
+
+
+class _Member(msgspec.Struct):
+    symbol: str
+
+
+class _Alert(msgspec.Struct):
+    symbol: str
+    bar_start_ms: int
+    members: list[_Member] = []
+
+
+class Around(NamedTuple):
+    """What hashes hold beside the ranking.
+
+    Attributes:
+        sectors: by symbol, as far as they are known.
+        halted: symbols whose trading is, as far as the feed tells.
+        listed: symbols of the lists that rules name.
+    """
+
+    sectors: Mapping[str, str]
+    halted: Callable[[], Container[bytes]]
+    listed: Callable[[], Iterable[str]]
+
+
+class Leaderboard:
+    """Writes the newest ranking to Redis, again and again; one that is overtaken is skipped and counted.
+
+    `leave` is for the engine's thread, all else for the event loop, on which it is made. `run` never ends by itself;
+    it alone tries again, over a new connection, with the newest ranking. What keeps it from writing is logged once;
+    the sink at the same server tells operators.
+
+    Args:
+        url: see `streams.redis.connection.connect`.
+        prefix: what the names of keys begin with.
+        ranker: takes rankings.
+        around: what else is shown.
+        sessions: the exchange's hours.
+        clock: the machine's.
+        jitter: for the pauses between tries.
+        deadline_s: for each exchange with the server.
+        backoff: between tries.
+
+    Raises:
+        RedisUrlError: no client can be made of `url`.
+
+    Attributes:
+        written: rankings that stand in Redis, or did.
+        skipped: rankings that a newer one overtook.
+        failures: tries that failed since the last success.
+        newest: what was sent of the last ranking.
+        rank_s: what the last ranking cost the engine's thread.
+        write_s: how long the last ranking took to be written.
+        closed_ms: newest closed minute that stands in Redis, 0 before the first.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        prefix: str,
+        ranker: Ranker,
+        around: Around,
+        sessions: SessionTable,
+        clock: Clock,
+        jitter: random.Random,
+        *,
+        deadline_s: float = DEADLINE_S,
+        backoff: Backoff = BACKOFF,
+    ) -> None:
+        check_url(url)
+        self._url, self._prefix, self._ranker, self._around = url, prefix, ranker, around
+        self._sessions, self._clock, self._jitter = sessions, clock, jitter
+        self._deadline_s, self._backoff = deadline_s, backoff
+        self._loop, self._left = asyncio.get_running_loop(), asyncio.Event()
+        self._waiting: Ranking | None = None
+        self._day, self._alerted, self._recalled = -1, set[str](), False
+        self.written = self.skipped = self.failures = self.closed_ms = 0
+        self.rank_s = self.write_s = 0.0
+        self.newest = Written()
+
+    def leave(self, engine: Engine) -> None:
+        """A minute has closed; in the engine's thread, between two steps."""
+        started_s = self._clock.monotonic_s()
+        try:
+            ranking = self._ranker.rank(engine)
+        except Exception:
+            log.exception("no ranking")  # the engine goes on without
+            return
+        self.rank_s = self._clock.monotonic_s() - started_s
+        self._loop.call_soon_threadsafe(self._take, ranking)
+
+    def follow(self, stored: Sequence[Stored]) -> None:
+        """Alerts of today: their symbols are shown until the day is over."""
+        for one in stored:
+            alert = msgspec.json.decode(one.fields["data"], type=_Alert)
+            self._begin(int(self._sessions.day(alert.bar_start_ms)))
+            self._remember(alert)
+        self._note()
+
+    async def run(self) -> None:
+        """Publish for ever."""
+        while True:
+            try:
+                async with connect(self._url) as client:
+                    await self._publish(Board(client, self._prefix, self._deadline_s))
+            except (RedisError, OSError, *LIES) as error:
+                await asyncio.sleep(self._failed(judge(error)))
+
+    async def _publish(self, board: Board) -> None:
+        """Write until an exchange fails."""
+        while True:
+            await self._left.wait()
+            self._left.clear()
+            ranking, self._waiting = self._waiting, None
+            if ranking is not None:
+                await self._write(board, ranking)
+                await self._recall(board)
+
+    async def _write(self, board: Board, ranking: Ranking) -> None:
+        started_s = self._clock.monotonic_s()
+        hashes = hashes_of(ranking, self._around.sectors, self._around.halted())
+        try:
+            async with asyncio.timeout(WRITE_S):
+                self.newest = await board.write(scores_of(ranking), hashes, started_s)
+        except BaseException:
+            self._again(ranking)
+            raise
+        self.write_s = self._clock.monotonic_s() - started_s
+        self.written, self.failures, self.closed_ms = self.written + 1, 0, ranking.closed_ms
+
+    def _take(self, ranking: Ranking) -> None:
+        """The newest one; what nobody has begun to write is overtaken."""
+        self.skipped += self._waiting is not None
+        self._waiting = ranking
+        self._left.set()
+        self._begin(ranking.day)
+
+    def _again(self, ranking: Ranking) -> None:
+        """Not written: it is tried again, unless a newer one waits."""
+        if self._waiting is None:
+            self._waiting = ranking
+            self._left.set()
+        else:
+            self.skipped += 1
+
+    def _failed(self, verdict: Verdict) -> float:
+        """Note it, and return the seconds to wait."""
+        self.failures += 1
+        if self.failures == 1:
+            log.warning("leaderboard not written", what=verdict.what, remedy=verdict.remedy)
+        return self._backoff.cap_s if verdict.state == "refused" else self._backoff.delay_s(self.failures, self._jitter)
+
+    async def _recall(self, board: Board) -> None:
+        """Today's alerts of runs before, from the stream, once; what makes no sense there is nobody's."""
+        if self._recalled:
+            return
+        async for fields in board.newest_alerts(REMEMBERED):
+            with suppress(msgspec.DecodeError, UnicodeDecodeError, OverflowError):
+                alert = msgspec.json.decode(fields.get(b"data", b""), type=_Alert)
+                if int(self._sessions.day(alert.bar_start_ms)) < self._day:
+                    break
+                self._remember(alert)
+        self._recalled = True
+        self._note()
+
+    def _begin(self, day: int) -> None:
+        """Who alerted on a day before is not shown for that any more."""
+        if day > self._day:
+            self._day = day
+            self._alerted.clear()
+            self._note()
+
+    def _remember(self, alert: _Alert) -> None:
+        if int(self._sessions.day(alert.bar_start_ms)) == self._day and len(self._alerted) < MOST_NOTED:
+            self._alerted |= {alert.symbol, *(member.symbol for member in alert.members)}
+
+    def _note(self) -> None:
+        """The ranker shows those that alerted, and those of lists, from its next ranking on."""
+        noted = [*self._around.listed(), *self._alerted][:MOST_NOTED]
+        self._ranker.noted = np.array([symbol.encode(errors="replace") for symbol in noted], SYMBOL)
+
+
+def of(app: App, jitter: random.Random) -> Leaderboard | None:
+    """That of `app`; None where it is switched off."""
+    leaders, sessions = app.config.redis.leaders, app.calendar.sessions
+    if not leaders:
+        return None
+    around = Around(sectorfile.configured(app.config.engine), lambda: app.live.halts.since_ms, tuple)
+    ranker, prefix = Ranker(sessions, leaders), app.config.redis.prefix
+    return Leaderboard(app.redis_url, prefix, ranker, around, sessions, app.clock, jitter)
