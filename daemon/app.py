@@ -33,6 +33,7 @@ from daemon.dataplane.athand import AtHand
 from daemon.ending import Ending
 from daemon.engine.inbox import Inbox
 from daemon.exits import Exit, expected
+from daemon.groupwatch import GroupWatch
 from daemon.live import Live
 from daemon.market import reach
 from daemon.metrics import Metrics
@@ -184,6 +185,7 @@ class App:
         )
         self.known = await knowledge.of(self, at_hand, jitter, stack) if config.rest.enabled else None
         self.backlog = BacklogWatch(self.outbox)
+        self.groups = GroupWatch(self.redis_url, config.redis, self.events, clock)
         self.reload = reload.of(self, self._reread)
         self.events.calendar(self.calendar.warning)
         self.snapshots = snapshot.of(self, stack)
@@ -197,6 +199,7 @@ class App:
             "events": self.event_stream.run,
             "reload": self.reload.run,
             "backlog": self.backlog.run,
+            "groups": self.groups.run,
             "snapshots": self.snapshots.run,
             "time watch": lambda: upkeep.watch_time(lambda: standing.market_time(self), self.events),
             "watchdog": lambda: upkeep.feed_watchdog(self.notifier, lambda: standing.pulse(self)),

@@ -242,7 +242,14 @@ class RedisSection(Section):
         default="technic:", description="What the names of all keys begin with."
     )
     retention_hours: float = Field(
-        default=168.0, ge=1, le=24 * 366, description="Entries older than this may leave the streams, hours."
+        default=168.0, ge=1, le=24 * 366, description="Alerts older than this leave the stream, hours."
+    )
+    retention_entries: int = Field(
+        default=100_000,
+        ge=1_000,
+        le=10_000_000,
+        description="Alerts that the stream holds, about; of more the oldest leave it before their time, which is "
+        "told. An alert has some 2 to 5 kB.",
     )
     leaders: int = Field(
         default=500,
@@ -256,6 +263,11 @@ class RedisSection(Section):
     def embedded(self) -> bool:
         """Whether the server is a child of technic's own."""
         return self.url.reveal() == "embedded"
+
+    @property
+    def retention_ms(self) -> int:
+        """How long alerts stay in the stream, milliseconds."""
+        return round(self.retention_hours * 3_600_000)
 
     @model_validator(mode="after")
     def _port_is_of_the_embedded_server(self) -> Self:

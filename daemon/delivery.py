@@ -49,6 +49,6 @@ def build(
         stream=f"{prefix}alerts",
         dead=f"{prefix}dead",
         on_delivered=on_delivered,
-        policy=SinkPolicy(keep_ms=round(config.retention_hours * 3_600_000)),
+        policy=SinkPolicy(keep_ms=config.retention_ms, keep_entries=config.retention_entries),
     )
     return Delivery(MemoryRing(outbox, events.outbox), sink, events, stream)

@@ -76,6 +76,9 @@ def _follow_delivery(app: App) -> None:
     metrics.sink_state.follow(lambda: _one_of(SINK_STATES, sink.state))
     metrics.delivered.follow(lambda: {"redis": sink.delivered})
     metrics.events_dropped.follow(lambda: app.event_stream.dropped)
+    metrics.group_behind.follow(lambda: {group.name: group.behind for group in app.groups.seen.groups})
+    metrics.group_pending.follow(lambda: {group.name: group.pending for group in app.groups.seen.groups})
+    metrics.group_retention_used.follow(lambda: app.groups.used)
 
 
 def _follow_leaderboard(app: App) -> None:

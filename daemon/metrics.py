@@ -186,9 +186,23 @@ class Metrics:
             "state",
         )
         self.delivered = self._followed("counter", "delivered", "Alerts confirmed by a sink.", "sink")
-
+        self._declare_groups()
         self.events_dropped = self._followed(
             "counter", "events_dropped", "Events lost because too many waited for Redis."
+        )
+
+    def _declare_groups(self) -> None:
+        self.group_behind = self._followed(
+            "gauge", "group_behind", "Alerts in the stream that a consumer group was not given yet.", "group"
+        )
+        self.group_pending = self._followed(
+            "gauge", "group_pending", "Alerts that a consumer group was given and has not acknowledged.", "group"
+        )
+        self.group_retention_used = self._followed(
+            "gauge",
+            "group_retention_used",
+            "Share of the stream's retention that a consumer group's oldest undone alert has used up; lost beyond 1.",
+            "group",
         )
 
     def _declare_model(self) -> None:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 DAY_MS = 24 * 3_600_000
 DEAD_MOST = 10_000
 RECHECKED_MOST = 10_000
+CROWDED_MS = 3_600_000
+
+Kind = Literal["live", "away", "refused", "resent", "undeliverable", "crowded"]
 
 
 class SinkEvent(NamedTuple):
@@ -34,14 +37,14 @@ class SinkEvent(NamedTuple):
         sink: name of its cursor.
         kind: ``live`` (delivering), ``away`` (it is tried again), ``refused`` (a person has to act),
             ``resent`` (the server had lost alerts, they are back), ``undeliverable`` (later entries stand in
-            their place).
+            their place), ``crowded`` (alerts left the stream before their time; told once an hour at most).
         what: what happened, for people.
         remedy: what to do; empty where nothing is.
-        alerts: how many, for ``resent`` and ``undeliverable``.
+        alerts: how many, for ``resent``, ``undeliverable`` and ``crowded``.
     """
 
     sink: str
-    kind: Literal["live", "away", "refused", "resent", "undeliverable"]
+    kind: Kind
     what: str
     remedy: str = ""
     alerts: int = 0
@@ -58,6 +61,7 @@ class SinkPolicy(NamedTuple):
         batch: alerts a transaction.
         keep_ms: entries this much older than a new one, by their ids, are trimmed; approximately, for
             a server trims whole nodes of the stream, so that some older ones stay.
+        keep_entries: of what is younger than that, no more than about so many stay.
         recheck_ms: how much of what was delivered is looked up again when the server has changed.
     """
 
@@ -67,6 +71,7 @@ class SinkPolicy(NamedTuple):
     poll_s: float = 5.0
     batch: int = 200
     keep_ms: int = 7 * DAY_MS
+    keep_entries: int = 100_000
     recheck_ms: int = 10 * 60_000
 
 
@@ -126,6 +131,7 @@ class RedisSink:
         self._on_event, self._on_delivered, self._policy = on_event, on_delivered, policy
         self._key, self._dead, self._name = stream, dead, name
         self._code = self._run_id = ""
+        self._crowded = self._crowded_told_ms = 0
         self._appended, self._idle = asyncio.Event(), asyncio.Event()
 
     def wake(self) -> None:
@@ -200,7 +206,9 @@ class RedisSink:
 
     async def _deliver(self, stream: AlertStream, rows: Sequence[Stored]) -> None:
         """Add `rows`; the dead take those in whose place later entries stand."""
-        missing = await stream.missing(await stream.add(rows, self._policy.keep_ms))
+        refused, crowded = await stream.add(rows, self._policy.keep_ms, self._policy.keep_entries)
+        self._squeezed(crowded)
+        missing = await stream.missing(refused)
         if missing:
             reason = f"later entries stand in {self._key}"
             await stream.bury(missing, reason, self._dead, DEAD_MOST)
@@ -223,6 +231,15 @@ class RedisSink:
             return self._policy.probe_s
         return self._policy.backoff.delay_s(self.failures, self._jitter)
 
-    def _tell(self, kind: Literal["resent", "undeliverable"], what: str, alerts: int) -> None:
+    def _squeezed(self, alerts: int) -> None:
+        """Note that alerts left the stream before their time, and tell how many; seldom, as it goes on and on."""
+        self._crowded += alerts
+        now_ms = self._clock.wall_ms()
+        if self._crowded and now_ms - self._crowded_told_ms >= CROWDED_MS:
+            what = f"alerts leave {self._key} before their time: it holds all it may, {self._policy.keep_entries:,}"
+            self._tell("crowded", what, self._crowded, "raise redis.retention_entries, or have rules alert less")
+            self._crowded, self._crowded_told_ms = 0, now_ms
+
+    def _tell(self, kind: Kind, what: str, alerts: int, remedy: str = "") -> None:
         if alerts:
-            self._on_event(SinkEvent(self._name, kind, what, alerts=alerts))
+            self._on_event(SinkEvent(self._name, kind, what, remedy, alerts))

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
     from streams.outbox import Stored
 
-    Place = tuple[int, int]
     Fields = dict[FieldT, EncodableT]
+
+Place = tuple[int, int]
+"""A stream id ``ms-n`` as two numbers."""
 
 
 class Standing(NamedTuple):
@@ -31,6 +33,18 @@ class Standing(NamedTuple):
     run_id: str
     last: Place
     gone: Place
+
+
+class Added(NamedTuple):
+    """What came of adding.
+
+    Attributes:
+        refused: rows that were answered "equal or smaller": added before, or never to be.
+        crowded: entries that had to go before their time, because there were too many.
+    """
+
+    refused: list[Stored]
+    crowded: int
 
 
 class AlertStream:
@@ -61,23 +75,24 @@ class AlertStream:
         deleted = place(known.get("max-deleted-entry-id", "0-0"))  # said since 7.0
         return Standing(run_id, place(known["last-generated-id"]), max(first, deleted))
 
-    async def add(self, rows: Sequence[Stored], keep_ms: int) -> list[Stored]:
+    async def add(self, rows: Sequence[Stored], keep_ms: int, keep_entries: int) -> Added:
         """Add `rows` as one transaction, and trim what is more than `keep_ms` older than the last of them.
 
-        Returns:
-            Those that were answered "equal or smaller": added before, or never to be.
+        Of what is left then, the oldest beyond about `keep_entries` go too: the server's memory has an end.
         """
         transaction = self._client.pipeline(transaction=True)
         oldest_ms = max(rows[-1].ms - keep_ms, 0)
         for row in rows:
             fields = cast("Fields", row.fields)
             transaction.xadd(self._key, fields, id=row.stream_id, minid=oldest_ms, approximate=True)
+        transaction.xtrim(self._key, maxlen=keep_entries, approximate=True)
         async with asyncio.timeout(self._deadline_s):
-            replies = await transaction.execute(raise_on_error=False)
-        for reply in replies:
+            *replies, crowded = await transaction.execute(raise_on_error=False)
+        for reply in (*replies, crowded):
             if isinstance(reply, Exception) and "equal or smaller" not in str(reply):
                 raise reply
-        return [row for row, reply in zip(rows, replies, strict=True) if isinstance(reply, ResponseError)]
+        refused = [row for row, reply in zip(rows, replies, strict=True) if isinstance(reply, ResponseError)]
+        return Added(refused, crowded)
 
     async def missing(self, rows: Sequence[Stored]) -> list[Stored]:
         """Those of `rows` whose stream id does not hold their alert."""

@@ -47,8 +47,9 @@ LATER = {
     "technic_snapshot_age_seconds",
     "technic_prefetch_failures_total",
     "technic_leaderboard_behind_seconds",
+    *(f"technic_group_{name}" for name in ("behind", "pending", "retention_used")),
 }
-"""Not known before the first snapshot, failure, or minute in Redis."""
+"""Not known before the first snapshot, failure, group, or minute in Redis."""
 
 
 def scraped(metrics: Metrics) -> dict[str, dict[str, float]]:

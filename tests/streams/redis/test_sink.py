@@ -379,7 +379,7 @@ async def test_an_answer_that_is_none_is_refused_and_does_not_end_the_sink(outbo
     assert outbox.backlog("redis").pending == 1
 
 
-async def test_old_entries_are_trimmed_by_age_never_by_count(redis: Redis, redis_port: int, outbox: Outbox) -> None:
+async def test_old_entries_are_trimmed_by_age(redis: Redis, redis_port: int, outbox: Outbox) -> None:
     policy = QUICK._replace(keep_ms=60_000)
     async with Sinking(f"redis://127.0.0.1:{redis_port}", outbox, policy) as at_work:
         at_work.append(*range(1000))
@@ -392,6 +392,28 @@ async def test_old_entries_are_trimmed_by_age_never_by_count(redis: Redis, redis
     kept = await stream_ids(redis)
     assert len(kept) < 200, "whole nodes go, so a few may stay"
     assert kept[-2:] == named(1000, 1001)
+
+
+async def test_of_too_many_the_oldest_go_before_their_time_and_that_is_told_once_an_hour(
+    redis: Redis, redis_port: int, outbox: Outbox
+) -> None:
+    policy = QUICK._replace(keep_entries=1_000)
+    async with Sinking(f"redis://127.0.0.1:{redis_port}", outbox, policy) as at_work:
+        for start in range(0, 3_000, 100):
+            at_work.append(*range(start, start + 100))
+            await at_work.drained()
+        kept = await stream_ids(redis)
+        assert 1_000 <= len(kept) < 1_200, "whole nodes go, so a few more may stay"
+        assert kept == named(*range(3_000 - len(kept), 3_000)), "none but the oldest"
+        assert at_work.kinds == ["live", "crowded"]
+        first = at_work.events[1].alerts
+        at_work.clock.advance(3_600)
+        at_work.append(3_000)
+        await at_work.drained()
+        assert at_work.kinds == ["live", "crowded", "crowded"]
+        assert at_work.events[2].remedy.startswith("raise redis.retention_entries")
+        assert 2_000 - 100 <= first + at_work.events[2].alerts <= 2_001
+    assert at_work.sink.delivered == 3_001
 
 
 async def test_a_sink_ends_when_cancelled_at_any_moment(redis_port: int, outbox: Outbox) -> None:
