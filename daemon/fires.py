@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from daemon.engine.alerts import Alert
+    from daemon.engine.rules import Rule
     from daemon.engine.sessions import SessionTable
     from daemon.versions import Pair
     from streams.types import Longs
@@ -75,44 +76,52 @@ class RuleReport(msgspec.Struct):
 
 
 class Told:
-    """Collects alerts by rule, as symbol and minute; those before `from_ms` are let go."""
+    """Collects alerts by rule and version, as symbol and minute; those before `from_ms` are let go."""
 
     def __init__(self, from_ms: int) -> None:
         self._from_ms = from_ms
-        self._of: defaultdict[str, set[tuple[str, int]]] = defaultdict(set)
+        self._of: defaultdict[tuple[str, str], set[tuple[str, int]]] = defaultdict(set)
 
     def add(self, alerts: Iterable[Alert]) -> None:
         """More alerts."""
         for alert in alerts:
             if alert.bar_start_ms >= self._from_ms:
-                self._of[alert.rule].add((alert.symbol, alert.bar_start_ms))
+                self._of[alert.rule, alert.rule_version].add((alert.symbol, alert.bar_start_ms))
 
-    def of(self, rule: str) -> set[tuple[str, int]]:
+    def of(self, rule: Rule | None) -> set[tuple[str, int]]:
         """Symbol and minute of every alert of a rule."""
-        return self._of[rule]
+        return self._of[rule.name, rule.version] if rule else set()
 
 
-def compared(pair: Pair, told: Told, days: Sequence[str], sessions: SessionTable) -> RuleReport:
-    """One rule in both versions, over these days."""
-    new, running = told.of(pair.name) if pair.new else set(), told.of(pair.running_as) if pair.running else set()
+def compared(pair: Pair, new: Told, running: Told, days: Sequence[str], sessions: SessionTable) -> RuleReport:
+    """One rule in both versions, over these days.
+
+    Args:
+        pair: the rule.
+        new: what the engine told that runs the new version.
+        running: what that told that runs the running one; it may be the same.
+        days: those that count.
+        sessions: the exchange's calendar.
+    """
+    tried, before = new.of(pair.new), running.of(pair.running)
     return RuleReport(
         name=pair.name,
         change=pair.change,
-        new=_fires(pair.new.version, new, days, sessions) if pair.new else None,
-        running=_fires(pair.running.version, running, days, sessions) if pair.running else None,
-        both=len(new & running),
-        only_new=len(new - running),
-        only_running=len(running - new),
+        new=_fires(pair.new, tried, days, sessions) if pair.new else None,
+        running=_fires(pair.running, before, days, sessions) if pair.running else None,
+        both=len(tried & before),
+        only_new=len(tried - before),
+        only_running=len(before - tried),
     )
 
 
-def _fires(version: str, told: set[tuple[str, int]], days: Sequence[str], sessions: SessionTable) -> Fires:
+def _fires(rule: Rule, told: set[tuple[str, int]], days: Sequence[str], sessions: SessionTable) -> Fires:
     starts_ms = np.array(sorted(ms for _, ms in told), np.int64)
     dates = Counter(map(iso, sessions.date(starts_ms).tolist()))
     by_day = {day: dates[day] for day in days}
     symbols = Counter(symbol for symbol, _ in told)
     return Fires(
-        version=version,
+        version=rule.version,
         alerts=len(told),
         mean=round(len(told) / len(days), 2) if days else 0.0,
         least=min(by_day.values(), default=0),

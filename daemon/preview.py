@@ -1,7 +1,7 @@
 """What rules would have told, had they been in force: bars of a file through the live engine.
 
-The rules to be tried and the running ones go through one engine in one pass, each rule that stands in both but once;
-the model learns along only where some rule names the score, or orders by it.
+The rules to be tried and the running ones go through one engine in one pass, each rule that stands in both but once,
+unless a limit for all rules together needs an engine for each. The model learns along only where the score is needed.
 """
 
 from __future__ import annotations
@@ -14,19 +14,21 @@ import msgspec
 import numpy as np
 
 from daemon import assembly, calendar, warm
+from daemon.engine import checks
 from daemon.engine.periods import DAILY
 from daemon.engine.plan import Plan
 from daemon.engine.sessions import NO_DAY
 from daemon.fires import TOP, Told, compared, iso
-from daemon.replay import feed_engine
-from daemon.versions import pairs, together
+from daemon.replay import END_MS
+from daemon.versions import pairs, to_run
 from streams.barfile import open_bars
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from daemon.config import Config
+    from daemon.engine.engine import Engine
     from daemon.engine.rules import RuleSet
     from daemon.engine.sessions import SessionTable
     from daemon.fires import RuleReport
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
 REGULAR_MINUTES = 390
 LEARNING_DAYS = 5
-"""Days before those that count, if a model has to learn first."""
+"""Days before those that count, where a model has to learn first, or a budget what a day brings."""
 
 
 class Wish(NamedTuple):
@@ -105,46 +107,66 @@ def preview(wish: Wish, config: Config, clock: Clock, progress: Callable[[int, i
         streams.barfile.BarFileError: the file is unreadable or foreign.
     """
     sessions = calendar.load(config.state.cache, clock.wall_ms()).sessions
-    plan = plan_of(wish, config)
-    scored = bool(plan.features)
+    plans = plans_of(wish, config)
     with ExitStack() as stack:
         source = open_bars(wish.bars, wish.length_ms)
         stack.callback(source.close)
-        span = _span(source, sessions, wish.days, _days_before(plan))
-        told, read = Told(span.count_ms), _Reading(source, sessions, span, wish.symbols, progress)
-        teacher = assembly.teacher_of(config, clock, patient=True) if scored else None
-        if teacher:
-            teacher.start()
-            stack.callback(teacher.close)
-        warm.kernels(plan, sessions, assembly.settings_of(config))
-        engine = assembly.engine_of(config, plan, teacher, sessions)
+        span = _span(source, sessions, wish.days, max(map(_days_before, plans)))
+        reading = _Reading(source, sessions, span, wish.symbols, progress)
+        engines = [_engine(plan, config, clock, sessions, stack) for plan in plans]
+        told = [Told(span.count_ms) for _ in engines]
         started_s = clock.monotonic_s()
-        bars = feed_engine(engine, read.batches(), told.add)
+        bars = _feed(engines, told, reading.batches())
         seconds = clock.monotonic_s() - started_s
-    days = read.days()
+    days = reading.days()
     return Report(
         new=wish.rules.filename,
         running=wish.running.filename,
-        rules=[compared(pair, told, days, sessions) for pair in pairs(wish.rules, wish.running)],
+        rules=[compared(pair, told[0], told[-1], days, sessions) for pair in pairs(wish.rules, wish.running)],
         days=days,
         bars=bars,
-        symbols=len(engine.symbols),
+        symbols=len(engines[0].symbols),
         seconds=round(seconds, 3),
-        model=scored,
+        model=any(plan.features for plan in plans),
         rejects=dict(source.rejects),
-        notes=_notes(plan, config, wish, source),
+        notes=_notes(plans, config, wish, source),
     )
 
 
-def plan_of(wish: Wish, config: Config) -> Plan:
-    """Both versions compiled together, with the model's features only where a rule needs the score."""
-    both = together(wish.rules, wish.running)
-    plan = Plan(both)
-    return Plan(both, assembly.features_of(config)) if _needs_score(plan) else plan
+def plans_of(wish: Wish, config: Config) -> list[Plan]:
+    """Both versions compiled, together where they can be, with the model's features only where the score is needed."""
+    plans = [Plan(ruleset) for ruleset in to_run(wish.rules, wish.running)]
+    if not any(map(_needs_score, plans)):
+        return plans
+    return [Plan(plan.ruleset, assembly.features_of(config)) for plan in plans]
 
 
 def _needs_score(plan: Plan) -> bool:
-    return any(plan.uses_score(rule) for rule in range(len(plan.rules)))
+    """Whether a rule names the score, or orders its candidates by it."""
+    trees = (*plan.conditions, *plan.untils, *plan.orders)
+    return any("score" in checks.names(tree) for tree in trees if tree)
+
+
+def _engine(plan: Plan, config: Config, clock: Clock, sessions: SessionTable, stack: ExitStack) -> Engine:
+    """As a replay has it, with a learner of its own if it needs one."""
+    teacher = assembly.teacher_of(config, clock, patient=True) if plan.features else None
+    if teacher:
+        teacher.start()
+        stack.callback(teacher.close)
+    warm.kernels(plan, sessions, assembly.settings_of(config))
+    return assembly.engine_of(config, plan, teacher, sessions)
+
+
+def _feed(engines: Sequence[Engine], told: Sequence[Told], batches: Iterable[BarBatch]) -> int:
+    """All bars to all engines, then the end of time; returns how many bars."""
+    bars = 0
+    for batch in batches:
+        bars += batch.size
+        for engine, heard in zip(engines, told, strict=True):
+            heard.add(engine.step(batch))
+    for engine, heard in zip(engines, told, strict=True):
+        heard.add(engine.advance(END_MS))
+    return bars
 
 
 class _Reading:
@@ -198,20 +220,21 @@ def _days_before(plan: Plan) -> int:
     """Trading days until all that the rules name has a value, for symbols that trade every minute, and one more."""
     bars = (pair for needs in plan.needs for pair in needs.items())
     days = (count if minutes == DAILY else ceil(count * minutes / REGULAR_MINUTES) for (minutes, _), count in bars)
-    return max(max(days, default=0), LEARNING_DAYS if plan.features else 0) + 1
+    learns = plan.features or any(rule.budget for rule in plan.rules)
+    return max(max(days, default=0), LEARNING_DAYS if learns else 0) + 1
 
 
-def _notes(plan: Plan, config: Config, wish: Wish, source: BarFile) -> list[str]:
+def _notes(plans: Sequence[Plan], config: Config, wish: Wish, source: BarFile) -> list[str]:
     notes = []
-    if _needs_score(plan) and not config.model.enabled:
-        notes.append("rules name the score, but model.enabled is false: they never fire")
-    elif plan.features and wish.days:
-        notes.append(f"the model has learned from the {LEARNING_DAYS} days before these, and no others")
+    if not config.model.enabled and any(map(_needs_score, plans)):
+        notes.append("rules need the score, but model.enabled is false: it is not known at any bar")
+    if wish.days and any(plan.features for plan in plans):
+        notes.append("the model has learned from the days just before these, and no others")
     if wish.symbols is not None:
         absent = np.setdiff1d(wish.symbols, source.symbols)
         if len(absent):
             notes.append(f"the file has no bars of {_some(absent)}")
-        if plan.across:
+        if any(plan.across for plan in plans):
             notes.append("cross-sections are taken over the chosen symbols only")
     return notes
 

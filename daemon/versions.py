@@ -1,4 +1,4 @@
-"""Two versions of a set of rules, side by side: what changed, and both as one set for one pass over bars. Pure."""
+"""Two versions of a set of rules, side by side: what changed, and what has to run to see both. Pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from daemon.engine.rules import Rule, RuleSet
-
-RUNNING = "running/"
-"""Begins the names of the running version's rules where both stand in one set; no rule is named so by itself."""
 
 
 class Change(StrEnum):
@@ -36,11 +33,6 @@ class Pair(NamedTuple):
             return Change.GONE if self.new is None else Change.NEW
         return Change.SAME if self.new.version == self.running.version else Change.CHANGED
 
-    @property
-    def running_as(self) -> str:
-        """The name under which the running version's alerts are told by `together`."""
-        return self.name if self.change == Change.SAME else RUNNING + self.name
-
 
 def pairs(new: RuleSet, running: RuleSet) -> list[Pair]:
     """The rules of `new` in its order, then those that are gone in theirs."""
@@ -49,8 +41,14 @@ def pairs(new: RuleSet, running: RuleSet) -> list[Pair]:
     return kept + [Pair(rule.name, None, rule) for rule in before.values()]
 
 
-def together(new: RuleSet, running: RuleSet) -> RuleSet:
-    """Both in one set: all rules of `new`, and those of `running` that mean something else, named `RUNNING`."""
-    others = [pair for pair in pairs(new, running) if pair.running is not None and pair.change != Change.SAME]
-    renamed = [replace(pair.running, name=pair.running_as) for pair in others if pair.running]
-    return replace(new, rules=(*new.rules, *renamed))
+def to_run(new: RuleSet, running: RuleSet) -> tuple[RuleSet, ...]:
+    """What engines have to run to see both versions: one set with both, or the new one and the running one.
+
+    In one set names may stand twice, in two versions: all that is kept of a rule is kept by name and version. A limit
+    for all rules together would let the two versions get in each other's way; then each needs an engine of its own.
+    """
+    if new.per_symbol or running.per_symbol:
+        return (new, running)
+    kept = {(rule.name, rule.version) for rule in new.rules}
+    others = (rule for rule in running.rules if (rule.name, rule.version) not in kept)
+    return (replace(new, rules=(*new.rules, *others)),)

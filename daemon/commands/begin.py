@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,7 @@ def begin(
     config = loaded.config
     logs.configure(config.log, SystemClock(), config.secrets())
     kernelcache.use(config.state.cache)
+    os.environ.setdefault("MPLCONFIGDIR", str(config.state.cache / "matplotlib"))  # a service has no home of its own
     for note in loaded.notes if feed else ():
         log.warning("configuration", note=note)
     files = (unreadable_rules(config.engine.rules), unusable_sectors(config.engine), unusable_days(config.engine))

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from daemon.clock import SystemClock
 from daemon.commands.begin import begin, unreadable_rules
+from daemon.commands.errors import OutputError
 from daemon.configfile import ConfigError
 from daemon.progress import ProgressBar
 from daemon.spoken import several
@@ -49,13 +50,10 @@ def show(path: Path | None, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
         return
-    table = Table("rule", "version", "severity", "evaluate", "cooldown", "condition", show_lines=True)
-    for rule in found:
-        table.add_row(*rule.values())
-    _print(table)
+    _print(_table(found))
 
 
-def preview(path: Path | None, bars: Bars, *, rules: Path, as_json: bool) -> None:
+def preview(path: Path | None, bars: Bars, *, rules: Path, chart: Path | None, as_json: bool) -> None:
     """Both versions of the rules over the bars; the report goes to stdout."""
     config = begin(path, writes=("cache",))
     unreadable = unreadable_rules(rules)
@@ -77,9 +75,21 @@ def preview(path: Path | None, bars: Bars, *, rules: Path, as_json: bool) -> Non
         _tell(report)
     for note in report.notes:
         sys.stderr.write(f"note: {note}\n")
+    if chart is not None:
+        _draw(report, chart)
 
 
-def _described(rule: Rule) -> dict[str, str]:
+def _draw(report: Report, path: Path) -> None:
+    from daemon.previewchart import draw  # noqa: PLC0415 (matplotlib, for those who want a picture)
+
+    try:
+        path.write_bytes(draw(report, path.suffix))
+    except OSError as error:
+        raise OutputError(path, error.strerror or str(error)) from error
+    sys.stderr.write(f"technic: a picture is in {path}\n")
+
+
+def _described(rule: Rule) -> dict[str, str | int | None]:
     from daemon.engine.syntax import write  # noqa: PLC0415
 
     return {
@@ -87,9 +97,31 @@ def _described(rule: Rule) -> dict[str, str]:
         "version": rule.version,
         "severity": rule.severity,
         "evaluate": rule.evaluate,
-        "cooldown": _duration(rule.cooldown_ms // 1000),
         "condition": write(rule.condition),
+        "hold": _duration(rule.hold_ms // 1000),
+        "until": write(rule.until) if rule.until else None,
+        "cooldown": _duration(rule.cooldown_ms // 1000),
+        "budget": rule.budget,
+        "by": write(rule.by),
+        "group": rule.group,
     }
+
+
+def _table(rules: Sequence[Mapping[str, str | int | None]]) -> Table:
+    """A line a rule; what it does not say is left out."""
+    table = Table("rule", "version", "severity", "evaluate", "condition", "told", show_lines=True)
+    for rule in rules:
+        said = {
+            "hold": rule["hold"] != "0s" and rule["hold"],
+            "until": rule["until"],
+            "cooldown": rule["cooldown"] != "0s" and rule["cooldown"],
+            "budget": rule["budget"] and f"{rule['budget']} a day",
+            "by": (rule["budget"] or rule["group"]) and rule["by"],
+            "group": rule["group"],
+        }
+        own = (str(rule[name]) for name in ("name", "version", "severity", "evaluate", "condition"))
+        table.add_row(*own, "\n".join(f"{name} {value}" for name, value in said.items() if value))
+    return table
 
 
 def _duration(seconds: int) -> str:

@@ -37,6 +37,8 @@ where = "close > sma(3) and close > close[1]"
 name = "busy"
 on = ["crosses_above(volume, 1.5 * sma(volume, 5))"]
 where = "session == 'regular'"
+budget = "30/day"
+by = "volume"
 
 [[rule]]
 name = "never"
@@ -87,12 +89,13 @@ def told(alerts: list[Alert], rule: str) -> set[tuple[str, int]]:
     return {(alert.symbol, alert.bar_start_ms) for alert in alerts if alert.rule == rule}
 
 
-def test_both_versions_fire_as_each_would_by_itself(days: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("limit", ["", '[limits]\nper_symbol = "20/day"\n'])
+def test_both_versions_fire_as_each_would_by_itself(limit: str, days: Path, tmp_path: Path) -> None:
     running = config_of(tmp_path, NOWHERE, rules=RULES)
-    report = run(days, running, TRIED)
+    report = run(days, running, limit + TRIED)
     old = replayed(days, running)
     (tmp_path / "tried").mkdir()
-    new = replayed(days, config_of(tmp_path / "tried", NOWHERE, rules=TRIED))
+    new = replayed(days, config_of(tmp_path / "tried", NOWHERE, rules=limit + TRIED))
     by_name = {rule.name: rule for rule in report.rules}
     assert [(rule.name, rule.change) for rule in report.rules] == [
         ("turn-up", "same"),
@@ -152,7 +155,7 @@ def test_without_the_score_no_model_learns_and_a_note_tells_of_rules_that_cannot
     assert not run(days, config_of(tmp_path, NOWHERE, model={"enabled": True}), TRIED).model
     report = run(days, config_of(tmp_path, NOWHERE), SCORED)
     assert not report.model
-    assert report.notes == ["rules name the score, but model.enabled is false: they never fire"]
+    assert report.notes == ["rules need the score, but model.enabled is false: it is not known at any bar"]
     assert {rule.name: rule.change for rule in report.rules} == {"likely": "new", "turn-up": "gone", "busy": "gone"}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from daemon.engine import rules
-from daemon.versions import RUNNING, Change, pairs, together
+from daemon.versions import Change, pairs, to_run
 
 if TYPE_CHECKING:
     from daemon.engine.rules import RuleSet
@@ -54,15 +54,15 @@ def test_a_rule_is_new_changed_gone_or_the_same_whatever_its_spelling() -> None:
     ]
 
 
-def test_both_versions_are_one_set_in_which_no_name_is_twice_and_nothing_is_evaluated_twice() -> None:
+def test_both_versions_run_as_one_set_in_which_nothing_is_evaluated_twice() -> None:
     tried, runs = loaded(TRIED), loaded(RUNS)
-    both = together(tried, runs)
-    names = [rule.name for rule in both.rules]
-    assert names == ["added", "sharper", "kept", f"{RUNNING}sharper", f"{RUNNING}dropped"]
+    (both,) = to_run(tried, runs)
+    assert [rule.name for rule in both.rules] == ["added", "sharper", "kept", "sharper", "dropped"]
     assert [rule.version for rule in both.rules[3:]] == [rule.version for rule in runs.rules[1:]]
-    assert together(tried, tried).rules == tried.rules
+    assert to_run(tried, tried) == (tried,)
 
 
-def test_a_pair_knows_under_which_name_the_running_version_tells_its_alerts() -> None:
-    names = {pair.name: pair.running_as for pair in pairs(loaded(TRIED), loaded(RUNS))}
-    assert (names["kept"], names["sharper"], names["dropped"]) == ("kept", f"{RUNNING}sharper", f"{RUNNING}dropped")
+def test_a_limit_for_all_rules_together_keeps_the_versions_apart() -> None:
+    limited = loaded('[limits]\nper_symbol = "3/day"\n' + TRIED)
+    assert to_run(limited, loaded(RUNS)) == (limited, loaded(RUNS))
+    assert to_run(loaded(RUNS), limited) == (loaded(RUNS), limited)

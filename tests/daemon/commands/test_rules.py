@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from daemon.commands.rules import sparkline
+from tests.daemon.test_previewchart import texts_of
 from tests.fakes.program import technic
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ TRIED = """
 name = "volume-spike"
 where = ["session == 'regular'", "rvol(20) > 4"]
 cooldown = "30m"
+budget = "40/day"
+by = "rvol(20)"
 
 [[rule]]
 name = "dip"
@@ -63,7 +66,29 @@ def test_a_preview_tells_how_often_rules_fire_and_what_changes(morning: Path, tm
     assert name == "volume-spike"
     assert int(running) == int(kept) + int(gone) == int(told[1][2])
     assert int(told[0][2]) == int(kept) + int(new) > 0
-    assert "note: rules name the score, but model.enabled is false" in ended.stderr
+    assert "note: rules need the score, but model.enabled is false" in ended.stderr
+
+
+def test_a_picture_is_drawn_beside(morning: Path, tmp_path: Path) -> None:
+    tried, picture = written(tmp_path, "tried.toml", TRIED), tmp_path / "picture.svg"
+    arguments = ("preview", tried, "--bars", morning, "--json", "--chart")
+    ended = run(tmp_path, *arguments, picture)
+    assert ended.returncode == 0, ended.stderr
+    assert f"technic: a picture is in {picture}" in ended.stderr
+    assert json.loads(ended.stdout)["rules"]
+    texts = texts_of(picture.read_bytes())
+    assert {"tried.toml against default.toml", "volume-spike", "dip", "09:30", "tried", "running"} <= set(texts)
+
+
+def test_a_picture_that_cannot_be_written_ends_with_64_and_the_report_is_told_before(tmp_path: Path) -> None:
+    tried, bars = written(tmp_path, "tried.toml", TRIED), written(tmp_path, "bars.csv", BARS)
+    ended = run(tmp_path, "preview", tried, "--bars", bars, "--chart", tmp_path / "absent" / "x.png")
+    assert ended.returncode == 64
+    assert "cannot be written: No such file or directory" in ended.stderr
+    assert "volume-spike" in ended.stdout
+    other = run(tmp_path, "preview", tried, "--bars", bars, "--chart", "x.jpg")
+    assert (other.returncode, other.stdout) == (64, "")
+    assert ".png or .svg" in other.stderr
 
 
 def test_as_json_it_is_one_document_of_the_chosen_symbols(morning: Path, tmp_path: Path) -> None:
@@ -114,9 +139,11 @@ def test_the_configured_rules_are_listed_in_normal_form(tmp_path: Path) -> None:
     ]
     assert listed[0]["condition"] == 'session == "regular" and rvol(20) > 4'
     assert len(listed[0]["version"]) == 12
+    assert (listed[0]["budget"], listed[0]["by"], listed[0]["until"], listed[1]["budget"]) == (40, "rvol(20)", None, 0)
     table = run(tmp_path, "list", "-c", config)
     assert table.returncode == 0
     assert "close < vwap() and close[1] >= vwap()[1]" in table.stdout
+    assert "budget 40 a day" in table.stdout
 
 
 def test_a_block_a_day_shows_its_share_of_the_largest() -> None:
