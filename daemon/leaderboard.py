@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from daemon import sectorfile
 from daemon.boardrows import hashes_of, scores_of
-from daemon.ranking import MOST_NOTED, Ranker
+from daemon.ranking import Ranker
 from streams.bars import SYMBOL
 from streams.redis.board import Board, Written
 from streams.redis.connection import DEADLINE_S, check_url, connect
@@ -21,7 +21,7 @@ from streams.redis.verdict import BACKOFF, LIES, judge
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
 
     from daemon.app import App
     from daemon.engine.engine import Engine
@@ -40,6 +40,10 @@ REMEMBERED: Final = 5_000
 """Newest alerts in Redis that a start looks through for those of its day."""
 
 
+MOST_ALERTED: Final = 5_000
+"""Symbols that are shown because they alerted today."""
+
+
 class _Member(msgspec.Struct):
     symbol: str
 
@@ -56,12 +60,10 @@ class Around(NamedTuple):
     Attributes:
         sectors: by symbol, as far as they are known.
         halted: symbols whose trading is, as far as the feed tells.
-        listed: symbols of the lists that rules name.
     """
 
     sectors: Mapping[str, str]
     halted: Callable[[], Container[bytes]]
-    listed: Callable[[], Iterable[str]]
 
 
 class Leaderboard:
@@ -212,13 +214,12 @@ class Leaderboard:
             self._note()
 
     def _remember(self, alert: _Alert) -> None:
-        if int(self._sessions.day(alert.bar_start_ms)) == self._day and len(self._alerted) < MOST_NOTED:
+        if int(self._sessions.day(alert.bar_start_ms)) == self._day and len(self._alerted) < MOST_ALERTED:
             self._alerted |= {alert.symbol, *(member.symbol for member in alert.members)}
 
     def _note(self) -> None:
-        """The ranker shows those that alerted, and those of lists, from its next ranking on."""
-        noted = [*self._around.listed(), *self._alerted][:MOST_NOTED]
-        self._ranker.noted = np.array([symbol.encode(errors="replace") for symbol in noted], SYMBOL)
+        """The ranker shows those that alerted from its next ranking on."""
+        self._ranker.noted = np.array([symbol.encode(errors="replace") for symbol in self._alerted], SYMBOL)
 
 
 def of(app: App, jitter: random.Random) -> Leaderboard | None:
@@ -226,6 +227,6 @@ def of(app: App, jitter: random.Random) -> Leaderboard | None:
     leaders, sessions = app.config.redis.leaders, app.calendar.sessions
     if not leaders:
         return None
-    around = Around(sectorfile.configured(app.config.engine), lambda: app.live.halts.since_ms, tuple)
+    around = Around(sectorfile.configured(app.config.engine), lambda: app.live.halts.since_ms)
     ranker, prefix = Ranker(sessions, leaders), app.config.redis.prefix
     return Leaderboard(app.redis_url, prefix, ranker, around, sessions, app.clock, jitter)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from daemon.engine.sessions import SessionTable
     from streams.types import Flags, Floats, Longs, Symbols
 
-MOST_NOTED: Final = 5_000
-"""Symbols shown whatever their score."""
+MOST_LISTED: Final = 5_000
+"""Symbols of lists that are shown whatever their score."""
 
 
 class Ranking(NamedTuple):
@@ -30,11 +30,11 @@ class Ranking(NamedTuple):
         day: trading day, as its place in the calendar.
         symbols: ``S16[s]``.
         scores: ``float64[s]``, at each symbol's last closed bar.
-        shown: ``S16[n]``: the highest scores, and those noted.
+        shown: ``S16[n]``: the highest scores, those of the lists that rules name, and those noted.
         start_ms: ``int64[n]``, start of that bar; -1 before a symbol's first.
         score, price, volume: ``float64[n]`` at that bar, price in dollars; NaN where not known.
         change: ``float64[n]``, price by the official close of the day before, as a fraction; NaN where not known.
-        warm: ``bool[n]``, whether all indicators have seen the bars that they need.
+        warm: ``bool[n]``, whether all that the features name has seen the bars that it needs.
         features: ``float64[n, k]``, what the model saw at that bar.
         names: of the k features, as the rule language spells them.
     """
@@ -62,7 +62,7 @@ class Ranker:
         leaders: how many of the highest scores are shown in full.
 
     Attributes:
-        noted: ``S16[m]``, shown whatever their score: replaced as a whole, by any thread.
+        noted: ``S16[m]``, also shown whatever their score: replaced as a whole, by any thread.
     """
 
     def __init__(self, sessions: SessionTable, leaders: int) -> None:
@@ -70,7 +70,7 @@ class Ranker:
         self.noted: Symbols = np.zeros(0, SYMBOL)
         self._plan: Plan | None = None
         self._names: tuple[str, ...] = ()
-        self._bars = 0
+        self._listed = self.noted
 
     def rank(self, engine: Engine) -> Ranking:
         """The ranking now, between two steps, in the thread that steps the engine.
@@ -97,23 +97,24 @@ class Ranker:
             price=price,
             volume=minutes.bar("volume", shown),
             change=price / engine.watch.previous_close(shown) - 1.0,
-            warm=minutes.count[shown] >= self._bars,
+            warm=engine.watch.warm(shown),
             features=engine.learning.features[shown],
             names=self._names,
         )
 
     def _know(self, plan: Plan) -> None:
-        """Names and needs of the features; rules may have been exchanged."""
+        """Names of the features, and lists; rules may have been exchanged."""
         if plan is not self._plan:
             self._plan = plan
             self._names = tuple(write(tree) for tree in plan.features)
-            self._bars = max((spec.warmup for spec in plan.specs), default=1)
+            listed = dict.fromkeys(symbol.encode() for symbols in plan.ruleset.lists.values() for symbol in symbols)
+            self._listed = np.array(list(listed)[:MOST_LISTED], SYMBOL)
 
     def _shown(self, engine: Engine, rows: Longs, scores: Floats) -> Longs:
-        """Rows of the highest of `scores`, and of those noted, each once."""
-        if len(rows) > self._leaders:
-            rows = rows[np.argpartition(scores, len(rows) - self._leaders)[len(rows) - self._leaders :]]
-        noted = engine.symbols.rows(self.noted, create=False)
+        """Rows of the highest of `scores`, of lists, and of those noted, each once."""
+        if (lower := len(rows) - self._leaders) > 0:
+            rows = rows[np.argpartition(scores, lower - 1)[lower:]]
+        noted = engine.symbols.rows(np.concatenate((self._listed, self.noted)), create=False)
         chosen = np.zeros(engine.symbols.size, np.bool_)
         chosen[rows] = chosen[noted[noted >= 0]] = True
         return np.flatnonzero(chosen)

@@ -89,6 +89,7 @@ class Plan:
         lags: bars that each of them is looked back at, by its text.
         needs: for each rule, what it takes until all that it names has a value: bars that each indicator must have
             seen, and under `BARS` those of the symbol itself. A rule on the score needs the features too.
+        learned: the same for all features together.
     """
 
     def __init__(self, ruleset: RuleSet, features: Sequence[Node] = (), vocabulary: Vocabulary | None = None) -> None:
@@ -104,14 +105,15 @@ class Plan:
         self.lags: dict[str, int] = {}
         self._vocabulary = vocabulary or Vocabulary()
         self._specs: dict[int, dict[Spec, None]] = {1: {}}
-        learned = [self._use(tree) for tree in self.features]
+        self.learned = _most(*(self._use(tree) for tree in self.features))
         own = [self._use(tree) for tree in self.conditions]
         for tree in (*self.untils, *self.orders):
             if tree:
                 self._use(tree)
         self.specs: tuple[Spec, ...] = tuple(self._specs.pop(1))
         self.longer: dict[int, tuple[Spec, ...]] = {minutes: tuple(specs) for minutes, specs in self._specs.items()}
-        self.needs = tuple(_most(needs, *(learned if self.uses_score(rule) else ())) for rule, needs in enumerate(own))
+        scored = (self.learned if self.uses_score(rule) else {} for rule in range(len(own)))
+        self.needs = tuple(_most(*both) for both in zip(own, scored, strict=True))
 
     @property
     def has_tick(self) -> bool:

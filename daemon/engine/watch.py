@@ -256,6 +256,10 @@ class Watch:
         """Official close of the day before each row's newest bar, ``float64[n]``; NaN while unknown."""
         return self._days.previous[rows]
 
+    def warm(self, rows: Longs) -> Flags:
+        """Whether all that the model's features name has seen its bars, ``bool[n]``."""
+        return self._coverage.covered(self.plan.learned, rows)
+
     def split(self, row: int, symbol: bytes, day: int, ratio: float) -> bool:
         """Begin `day` in new shares, see `Days.split`; the row starts anew in every other part. -1 is no row."""
         self._own_table().split(symbol, day, ratio)

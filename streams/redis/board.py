@@ -12,11 +12,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Mapping
+    from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Mapping, Sequence
 
     from redis.asyncio import Redis
     from redis.asyncio.client import Pipeline
-    from redis.typing import EncodableT, FieldT
+
+    Fields = Mapping[str, str]
 
 T = TypeVar("T")
 
@@ -56,12 +57,12 @@ class Board:
         self._client, self._prefix, self._deadline_s = client, prefix, deadline_s
         self._key = f"{prefix}scores"
         self._scores: dict[bytes, float] | None = None
-        self._hashes: dict[str, tuple[float, Mapping[str, str]]] = {}
+        self._hashes: dict[str, tuple[float, Fields]] = {}
 
     async def write(
         self,
         scores: Collection[tuple[bytes, float]],
-        hashes: Iterable[tuple[str, Mapping[str, str]]],
+        hashes: Iterable[tuple[str, Fields]],
         now_s: float,
     ) -> Written:
         """Let `scores` be the sorted set, and `hashes` stand by their symbol.
@@ -80,6 +81,8 @@ class Board:
             changed = await self._add(self._key, (pair for pair in scores if before.get(pair[0]) != pair[1]))
             left = before.keys() - {symbol for symbol, _ in scores}
             await self._remove(left)
+            if not await self._stand(len(scores)):
+                await self._replace(scores)
         self._scores = dict(scores)
         return Written(changed, len(left), sent)
 
@@ -110,6 +113,14 @@ class Board:
             pipe.unlink(self._key)
         await self._send(pipe)
 
+    async def _stand(self, size: int) -> bool:
+        """Whether as many scores stand there as should: somebody may have emptied the server."""
+        pipe = self._pipe()
+        pipe.zcard(self._key)
+        pipe.expire(self._key, KEEP_S)
+        standing, _ = await self._send(pipe)
+        return bool(standing == size)
+
     async def _add(self, key: str, scores: Iterable[tuple[bytes, float]]) -> int:
         sent = 0
         for some in _batches(scores, SCORES_AT_ONCE):
@@ -126,25 +137,30 @@ class Board:
             pipe.zrem(self._key, *some)
             await self._send(pipe)
 
-    async def _write_hashes(self, hashes: Iterable[tuple[str, Mapping[str, str]]], now_s: float) -> int:
+    async def _write_hashes(self, hashes: Iterable[tuple[str, Fields]], now_s: float) -> int:
         sent, stand = 0, set()
         for some in _batches(hashes, HASHES_AT_ONCE):
             stand |= {symbol for symbol, _ in some}
-            changed = [(symbol, fields, self._differs(symbol, fields, now_s)) for symbol, fields in some]
-            pipe = self._pipe()
-            for symbol, _, differs in changed:
-                if differs:
-                    key = f"{self._prefix}symbol:{symbol}"
-                    pipe.hset(key, mapping=cast("Mapping[FieldT, EncodableT]", differs))
-                    pipe.expire(key, KEEP_S)
-            await self._send(pipe)
-            self._hashes |= {symbol: (now_s, fields) for symbol, fields, differs in changed if differs}
-            sent += sum(bool(differs) for _, _, differs in changed)
+            each = ((symbol, fields, self._differs(symbol, fields, now_s)) for symbol, fields in some)
+            sent += await self._send_hashes([one for one in each if one[2]], now_s)
         for symbol in self._hashes.keys() - stand:
             del self._hashes[symbol]
         return sent
 
-    def _differs(self, symbol: str, fields: Mapping[str, str], now_s: float) -> Mapping[str, str]:
+    async def _send_hashes(self, changed: Sequence[tuple[str, Fields, Fields]], now_s: float) -> int:
+        """Symbol, all fields, and those that differ; where fields are new to a hash that should stand, it was gone."""
+        pipe = self._pipe()
+        for symbol, _, differs in changed:
+            key = f"{self._prefix}symbol:{symbol}"
+            pipe.hset(key, mapping=cast("Any", differs))
+            pipe.expire(key, KEEP_S)
+        replies = await self._send(pipe)
+        for (symbol, fields, differs), added in zip(changed, replies[::2], strict=True):
+            was_gone = bool(added) and len(differs) < len(fields)
+            self._hashes[symbol] = now_s, {} if was_gone else fields
+        return len(changed)
+
+    def _differs(self, symbol: str, fields: Fields, now_s: float) -> Fields:
         """Fields to be sent; all of them where it is not known what stands there, or it would go by itself."""
         written_s, before = self._hashes.get(symbol, (now_s, {}))
         if now_s - written_s > REFRESH_S:
@@ -154,13 +170,13 @@ class Board:
     def _pipe(self) -> Pipeline:
         return self._client.pipeline(transaction=False)
 
-    async def _send(self, pipe: Pipeline) -> None:
+    async def _send(self, pipe: Pipeline) -> list[Any]:
         """One exchange, or with nothing to say a turn for everybody else."""
         if not len(pipe):
             await asyncio.sleep(0)
-            return
+            return []
         async with asyncio.timeout(self._deadline_s):
-            await pipe.execute()
+            return await pipe.execute()
 
 
 def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

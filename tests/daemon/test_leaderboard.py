@@ -58,12 +58,12 @@ class World:
     """A leaderboard, its server's folder and client."""
 
     def __init__(self, folder: Path, url: str) -> None:
-        self.folder, self.url, self.ranker, self.listed = folder, url, Given(), ["LIST"]
+        self.folder, self.url, self.ranker = folder, url, Given()
         self.board = Leaderboard(
             url,
             "t:",
             self.ranker,
-            Around({}, frozenset, lambda: self.listed),
+            Around({}, frozenset),
             SESSIONS,
             ManualClock(),
             random.Random(1),  # noqa: S311 - pauses, not secrets
@@ -159,17 +159,17 @@ async def test_after_a_restart_of_the_server_all_is_there_again(folder: Path) ->
             assert await world.scores() == {b"A": 0.1, b"B": 0.2}
 
 
-async def test_lists_and_what_alerted_today_are_shown_until_the_day_is_over(folder: Path) -> None:
+async def test_what_alerted_today_is_shown_until_the_day_is_over(folder: Path) -> None:
     async with EmbeddedValkey(folder) as server:
         world = World(folder, server.url)
         async with at_work(world) as board:
             board.follow([world.alert("NEWS", OPEN, "PEER"), world.alert("OLD", OPEN - DAY_MS)])
             world.close_minute()
             await eventually(lambda: board.written == 1)
-            assert await world.hashes() == {b"t:symbol:LIST", b"t:symbol:NEWS", b"t:symbol:PEER"}
+            assert await world.hashes() == {b"t:symbol:NEWS", b"t:symbol:PEER"}
             world.ranker.day = 1
             world.close_minute()
-            await eventually(lambda: world.ranker.noted.tolist() == [b"LIST"])
+            await eventually(lambda: not world.ranker.noted.size)
 
 
 async def test_a_start_recalls_todays_alerts_from_the_stream_and_believes_nothing_else(folder: Path) -> None:
@@ -190,7 +190,7 @@ async def test_a_start_recalls_todays_alerts_from_the_stream_and_believes_nothin
         async with at_work(world) as board:
             world.close_minute()
             await eventually(lambda: b"BACK" in world.ranker.noted.tolist())
-            assert sorted(world.ranker.noted.tolist()) == [b"BACK", b"LIST", b"PEER"]
+            assert sorted(world.ranker.noted.tolist()) == [b"BACK", b"PEER"]
             assert board.failures == 0
 
 

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from daemon import assembly, boardrows
+from daemon.engine import rules
+from daemon.engine.plan import Plan
 from daemon.engine.sessions import SessionTable
 from daemon.ranking import Ranker
 from streams.bars import MINUTE_MS
-from tests.daemon.running import OPEN, bar, config_of, engine_of, walk
+from tests.daemon.running import OPEN, RULES, bar, config_of, engine_of, walk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +54,18 @@ def test_who_is_noted_is_shown_with_or_without_a_score_and_strangers_are_not(eng
     assert without.encode() in ranking.shown.tolist()
     assert len(ranking.shown) == 2
     assert np.isnan(ranking.score[ranking.shown.tolist().index(without.encode())])
+
+
+def test_symbols_of_lists_are_shown_and_after_a_reload_those_of_the_new_ones(engine: Engine) -> None:
+    def plan_of(text: str) -> Plan:
+        return Plan(rules.load(text + RULES, "r.toml"), ())
+
+    ranker = Ranker(SESSIONS, 0)
+    assert ranker.rank(engine).shown.tolist() == []
+    engine.reload(plan_of('[lists]\nfirst = ["S00", "S03", "NONE"]\nother = ["S00"]\n'))
+    assert sorted(ranker.rank(engine).shown.tolist()) == [b"S00", b"S03"]
+    engine.reload(plan_of('[lists]\nfirst = ["S05"]\n'))
+    assert ranker.rank(engine).shown.tolist() == [b"S05"]
 
 
 def test_numbers_are_those_of_the_last_closed_bar(engine: Engine) -> None:

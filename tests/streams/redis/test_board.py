@@ -96,6 +96,26 @@ async def test_one_that_left_and_comes_back_is_written_whole(redis: Redis, board
     assert await fields(redis, "AAA") == A
 
 
+async def test_a_server_that_somebody_has_emptied_has_all_scores_again_after_a_minute_and_whole_hashes_after_two(
+    redis: Redis, board: Board
+) -> None:
+    both = {b"AAA": 0.25, b"BBB": 0.75}
+    await board.write(both.items(), [("AAA", A)], 0.0)
+    await redis.flushall()
+    later = A | {"price": "9.0"}
+    await board.write(both.items(), [("AAA", later)], 60.0)
+    assert await scores(redis) == both
+    await board.write(both.items(), [("AAA", later)], 120.0)
+    assert await fields(redis, "AAA") == later
+
+
+async def test_a_server_that_has_gone_is_noticed_even_if_there_is_nothing_to_say(redis: Redis, board: Board) -> None:
+    await board.write([(b"AAA", 0.25)], [], 0.0)
+    await say(redis, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    with pytest.raises(RedisError):
+        await board.write([(b"AAA", 0.25)], [], 60.0)
+
+
 async def test_after_a_failure_nothing_is_believed_to_stand_there(redis: Redis, board: Board) -> None:
     await board.write({b"AAA": 0.25, b"BBB": 0.75}.items(), [], 0.0)
     await redis.set("t:scores", "somebody else's")
