@@ -108,7 +108,7 @@ class Telling:
         self.counts: Counter[tuple[str, str]] = Counter()
         self._told: Longs = np.zeros(capacity, np.int64)
         self._day = -1
-        self._known: dict[tuple[int, int], _Known] = {}
+        self._known: dict[tuple[int, int], list[_Known]] = {}
 
     def look(
         self, conditions: Flags, ended: Flags, rows: Longs, judged: Flags, start_ms: int, seen_ms: int, at: Moment
@@ -130,13 +130,10 @@ class Telling:
                 self.counts[self._rules[found.rule].name, reason] += 1
                 self.held.append(Held(self._rules[found.rule].name, symbol, start_ms, wish.value, reason))
                 continue
-            fresh = True
             for place in (leader, *members):
                 self.episodes.tell(found.rule, int(found.rows[place]), start_ms)
-                known = self._known.pop((found.rule, int(found.rows[place])), None)
-                fresh &= not known or known.id != wish.id
             self._told[row] += 1
-            if fresh:
+            if not self._is_known(found, (leader, *members), start_ms, wish.id):
                 told.append(wish._replace(members=tuple(int(found.positions[place]) for place in members)))
         return told
 
@@ -163,7 +160,10 @@ class Telling:
         rule = self.episodes.number(key)
         if rule < 0 or not self.episodes.is_new(rule, row, start_ms):
             return False
-        self._known[rule, row] = _Known(identity, start_ms, np.nan if value is None else value)
+        known = self._known.setdefault((rule, row), [])
+        if any(one.start_ms == start_ms for one in known):
+            return False
+        known.append(_Known(identity, start_ms, np.nan if value is None else value))
         return True
 
     def standing(self, rule: int) -> dict[str, float | None]:
@@ -186,19 +186,17 @@ class Telling:
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Episodes under their own names, ``budgets/...``, the day's alerts of each row, and what is remembered."""
-        keys = [f"{self._rules[rule].name}@{self._rules[rule].version}" for rule, _ in self._known]
-        known = list(self._known.values())
+        known = [(rule, row, one) for (rule, row), some in self._known.items() for one in some]
+        keys = [f"{self._rules[rule].name}@{self._rules[rule].version}" for rule, _, _ in known]
         return {
             **{f"episodes/{name}": array for name, array in self.episodes.to_arrays().items()},
             **{f"budgets/{name}": array for name, array in self.budgets.to_arrays().items()},
             "told": self._told,
             "day": np.array([self._day], np.int64),
             "known/keys": np.array([key.encode() for key in keys], _WIDEST),
-            "known/ids": np.array([one.id.encode() for one in known], "S32"),
-            "known/places": np.array([[row, one.start_ms] for (_, row), one in self._known.items()], np.int64).reshape(
-                -1, 2
-            ),
-            "known/values": np.array([one.value for one in known], np.float64),
+            "known/ids": np.array([one.id.encode() for _, _, one in known], "S32"),
+            "known/places": np.array([[row, one.start_ms] for _, row, one in known], np.int64).reshape(-1, 2),
+            "known/values": np.array([one.value for _, _, one in known], np.float64),
         }
 
     def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -255,14 +253,30 @@ class Telling:
     def _settle(self, rows: Longs, start_ms: int, at: Moment) -> None:
         """Alerts whose bars do not come again are taken for granted."""
         here = set(rows.tolist())
-        for (rule, row), known in [item for item in self._known.items() if item[0][1] in here]:
-            if known.start_ms < start_ms:
-                del self._known[rule, row]
-                self.episodes.remember(rule, row, known.start_ms)
-                self._begin(at.day)
-                if known.id:
-                    self._told[row] += 1
-                    self.budgets.known(rule, known.value, at.day, _left(at, known.start_ms))
+        for rule, row in [key for key in self._known if key[1] in here]:
+            known = self._known.pop((rule, row))
+            later = [one for one in known if one.start_ms >= start_ms]
+            if later:
+                self._known[rule, row] = later
+            for one in known[: len(known) - len(later)]:
+                self._take_for_granted(rule, row, one, at)
+
+    def _take_for_granted(self, rule: int, row: int, known: _Known, at: Moment) -> None:
+        self.episodes.remember(rule, row, known.start_ms)
+        self._begin(at.day)
+        if known.id:
+            self._told[row] += 1
+            self.budgets.known(rule, known.value, at.day, _left(at, known.start_ms))
+
+    def _is_known(self, found: Candidates, places: Iterable[int], start_ms: int, identity: str) -> bool:
+        """Whether an alert was given before; it need not be remembered any longer."""
+        is_known = False
+        for row in (int(found.rows[place]) for place in places) if self._known else ():
+            some = self._known.pop((found.rule, row), [])
+            is_known |= any(one.id == identity for one in some)
+            if later := [one for one in some if one.start_ms > start_ms]:
+                self._known[found.rule, row] = later
+        return is_known
 
 
 def _left(at: Moment, start_ms: int) -> float:

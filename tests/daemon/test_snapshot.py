@@ -113,7 +113,7 @@ def of_another_schema(whole: bytes) -> bytes:
     """The same file as a later version would write it."""
     first, rest = whole.split(b"\n", 1)
     size = int(first.split()[2])
-    directory = rest[:size].replace(b'"schema":2', b'"schema":3', 1)
+    directory = rest[:size].replace(b'"schema":%d' % statefile.SCHEMA, b'"schema":9', 1)
     return b"technic state %d %d\n" % (size, crc32(directory)) + directory + rest[size:]
 
 

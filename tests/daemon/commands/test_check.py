@@ -46,5 +46,5 @@ def test_rules_that_cannot_be_read_are_a_mistake(tmp_path: Path) -> None:
 def test_the_defaults_are_right_and_a_missing_key_is_remarked(tmp_path: Path) -> None:
     ended = technic("check-config", folder=tmp_path)
     assert ended.returncode == 0
-    assert ended.stdout.startswith("no file, defaults: no mistakes, 5 rules")
+    assert ended.stdout.startswith("no file, defaults: no mistakes, 12 rules")
     assert "note: feed.key is not set" in ended.stderr

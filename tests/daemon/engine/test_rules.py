@@ -179,7 +179,7 @@ def test_the_shipped_rules_are_in_order() -> None:
     text = SHIPPED.read_text()
     names = [only.name for only in load(text, SHIPPED.name).rules]
     assert names == [table["name"] for table in tomllib.loads(text)["rule"]]
-    assert len(names) == 5
+    assert len(names) == 12
 
 
 def test_features_are_numbers_without_the_score() -> None:
