@@ -9,6 +9,7 @@
 
   * `MarketClockError`: **retry**. The exchange's market time could not be read.
   * `streams.barfile.BarFileError`: **stop**. The file is unreadable or foreign.
+  * `streams.chat.errors.ChatSettingsError`: **stop** with this channel. Its settings cannot work.
   * `streams.simulator.errors.SimulatorError`: **stop**. The simulated exchange has no port, or nothing to serve.
 """
 

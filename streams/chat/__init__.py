@@ -1,1 +1,1 @@
-"""Messages to people: one thin sender a service."""
+"""Messages to people: `open.sender` gives the one for a service; what it takes and answers is in `message`."""

@@ -30,7 +30,7 @@ class Fate(Enum):
     * DELIVERED: nobody. The service took it.
     * LATER: **retry**, as often as it takes. The service asks to wait, or certainly has not taken it.
     * REFUSED: **stop** with this channel. The service will refuse the next one, too.
-    * UNKNOWN: **retry** once. It may have been taken, and nobody knows.
+    * UNKNOWN: **retry** once. It may have been taken, and nobody knows; or the service does not like this one message.
     """
 
     DELIVERED = "delivered"
@@ -44,7 +44,7 @@ class Answer(NamedTuple):
 
     Attributes:
         fate: in one word.
-        what: the same for people, on one line, without any secret; "" where it was delivered.
+        what: the same for people, on one line, without any secret; "" where all of it was delivered.
         retry_after_s: seconds that the service asks to wait; 0 where it names none.
     """
 
