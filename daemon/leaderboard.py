@@ -36,6 +36,10 @@ log = structlog.get_logger()
 WRITE_S: Final = 20.0
 """A ranking that takes longer to be written is given up for the newest one."""
 
+RESTS: Final = 4
+"""After a ranking is written, the task rests for so many times as long: minutes of a simulator that hurries must not
+fill the event loop with it."""
+
 REMEMBERED: Final = 5_000
 """Newest alerts in Redis that a start looks through for those of its day."""
 
@@ -158,6 +162,7 @@ class Leaderboard:
             if ranking is not None:
                 await self._write(board, ranking)
                 await self._recall(board)
+                await asyncio.sleep(RESTS * self.write_s)
 
     async def _write(self, board: Board, ranking: Ranking) -> None:
         started_s = self._clock.monotonic_s()

@@ -98,7 +98,7 @@ def _line(found: Mapping[str, Any], *, as_json: bool) -> str:
         return json.dumps(found, ensure_ascii=False)
     rest = dict(found)
     delivered_ms = int(rest.pop("stream_id").partition("-")[0])
-    if "rule" in rest:
+    if "rule" in rest and "kind" not in rest:
         return escaped(f"{_when(_bar_ms(rest, delivered_ms))}  {_alert(rest)}")
     return escaped(f"{_when(delivered_ms)}  {_event(rest)}")
 

@@ -15,6 +15,7 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
+from daemon import leaderboard
 from daemon.engine.sessions import SessionTable
 from daemon.leaderboard import Around, Leaderboard
 from daemon.ranking import Ranker, Ranking
@@ -143,6 +144,51 @@ async def test_a_server_that_is_away_costs_minutes_and_nothing_else(folder: Path
                 assert await world.scores() == {b"A": 0.2}
                 assert board.failures == 0
     assert [line["event"] for line in logs if line["event"] == "leaderboard not written"] == ["leaderboard not written"]
+
+
+async def test_a_server_that_hangs_holds_up_nobody_who_leaves_rankings(folder: Path) -> None:
+    async with EmbeddedValkey(folder) as server, Redis.from_url(server.url) as client:
+        world = World(folder, server.url)
+        async with at_work(world) as board:
+            world.close_minute(A=0.1)
+            await eventually(lambda: board.written == 1)
+            await client.execute_command("CLIENT", "PAUSE", 900, "ALL")  # type: ignore[no-untyped-call]
+            for number in range(10):
+                world.close_minute(A=number / 10)
+            await eventually(lambda: board.skipped == 9)
+            assert board.written == 1
+            await eventually(lambda: board.written == 2)
+            assert await world.scores() == {b"A": 0.9}
+
+
+class Slow(ManualClock):
+    """Every look at it takes a second."""
+
+    def monotonic_s(self) -> float:
+        self.advance(1.0)
+        return super().monotonic_s()
+
+
+async def test_after_a_long_writing_it_rests_so_that_minutes_that_hurry_do_not_fill_the_loop(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests: list[float] = []
+    sleep = asyncio.sleep
+
+    async def noted(seconds: float) -> None:
+        rests.append(seconds)
+        await sleep(0)
+
+    async with EmbeddedValkey(folder) as server:
+        world = World(folder, server.url)
+        world.board._clock = Slow()
+        monkeypatch.setattr(leaderboard.asyncio, "sleep", noted)
+        async with at_work(world) as board:
+            world.close_minute(A=0.1)
+            while not board.written or not any(rests):
+                await sleep(0.005)
+        monkeypatch.undo()
+    assert max(rests) == leaderboard.RESTS * board.write_s >= 4.0
 
 
 async def test_after_a_restart_of_the_server_all_is_there_again(folder: Path) -> None:

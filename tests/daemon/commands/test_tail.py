@@ -51,6 +51,12 @@ def test_an_events_line_has_the_time_it_was_told_at() -> None:
     assert line.split()[2:] == ["EDT", "feed.state", "state=live"]
 
 
+def test_an_event_about_a_rule_is_no_alert() -> None:
+    event = {"kind": "silence.set", "at_ms": "5", "rule": "gap", "symbol": "*", "how": "mute", "by": "anna"}
+    line = tail._line({"stream_id": "1753363800000-0", **event}, as_json=False)
+    assert line.endswith("EDT  silence.set      rule=gap symbol=* how=mute by=anna")
+
+
 @pytest.mark.parametrize(
     ("price", "shown"), [(5.0, "5.00"), (0.12345, "0.1235"), (7.125, "7.125"), (3, "3.00"), (1e6, "1000000.00")]
 )

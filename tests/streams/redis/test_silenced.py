@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streams.redis.silenced import (
     ANY,
@@ -84,3 +86,19 @@ def test_names_of_strangers_are_safe_to_show() -> None:
     (found,) = decode({b"g\x1bp|TWLO": hostile}, {}).silences.values()
     assert str(found).startswith("rule g?p with symbol TWLO: muted by ?[2J?xxx")
     assert len(found.by) == 64
+
+
+BYTES = st.one_of(
+    st.binary(max_size=80),
+    st.sampled_from(
+        [b"gap|TWLO", b"*|*", b"||", b'{"kind":"mute","until_ms":0}', b'{"kind":"snooze","until_ms":5,"by":""}']
+    ),
+)
+
+
+@given(st.dictionaries(BYTES, BYTES, max_size=5), st.dictionaries(BYTES, BYTES, max_size=5))
+def test_whatever_stands_there_is_read_and_can_be_shown(silences: dict[bytes, bytes], acks: dict[bytes, bytes]) -> None:
+    known = decode(silences, acks)
+    assert all(str(silence).isprintable() for silence in known.silences.values())
+    assert known.covers("gap", "TWLO", 0).isprintable()
+    assert not known.acknowledged("never")
