@@ -36,6 +36,9 @@ log = structlog.get_logger()
 WRITE_S: Final = 20.0
 """A ranking that takes longer to be written is given up for the newest one."""
 
+FIRST_S: Final = 0.25
+"""What the engine's thread leaves behind waits so long: alerts of the same minute are on their way."""
+
 RESTS: Final = 4
 """After a ranking is written, the task rests for so many times as long: minutes of a simulator that hurries must not
 fill the event loop with it."""
@@ -157,6 +160,7 @@ class Leaderboard:
         """Write until an exchange fails."""
         while True:
             await self._left.wait()
+            await asyncio.sleep(FIRST_S)
             self._left.clear()
             ranking, self._waiting = self._waiting, None
             if ranking is not None:

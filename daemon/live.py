@@ -84,7 +84,8 @@ class Live:
         noticed: called with what the engine or the feed's price bands tell that people should know, on the event loop.
         keeper: given bars and alerts for the history.
         about: what is at hand of a symbol, for its alert; called in the engine's thread.
-        closed: called with the engine after a turn in which minutes have closed; in the engine's thread.
+        closed: called with the engine after a turn in which minutes have closed, and after its alerts have been handed
+            on; in the engine's thread.
 
     Attributes:
         held: what comes waits, and no minute closes, until `begin`.
@@ -214,10 +215,13 @@ class Live:
         elif self._inbox.depth:
             now_ms = None  # no minute closes before the bars that still wait
             self._wake.set()
-        stored, error = await asyncio.get_running_loop().run_in_executor(thread, self._try_turn, batch, now_ms)
+        minutes, loop = self.figures.counts["minutes"], asyncio.get_running_loop()
+        stored, error = await loop.run_in_executor(thread, self._try_turn, batch, now_ms)
         self._after(stored, oldest_s)
         if error:
             raise error
+        if self._closed and self.figures.counts["minutes"] != minutes:
+            await loop.run_in_executor(thread, self._closed, self._engine)
 
     def _after(self, stored: Sequence[Stored], oldest_s: float | None) -> None:
         self.turned_s = self._clock.monotonic_s()
@@ -254,9 +258,7 @@ class Live:
             stored += self._store(self._engine.advance(now_ms))
         if batch.size:
             self._metrics.turn_seconds.observe(self._clock.monotonic_s() - started_s)
-        before, self.figures = self.figures, figures.of(self._engine, self.figures, batch)
-        if self._closed and before.counts["minutes"] != self.figures.counts["minutes"]:
-            self._closed(self._engine)
+        self.figures = figures.of(self._engine, self.figures, batch)
         return stored
 
     @contextmanager

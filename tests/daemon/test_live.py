@@ -207,6 +207,7 @@ class Desk:
         self.notices: list[Notice] = []
         self.overflows = 0
         self.verdicts: list[Verdict] = []
+        self.closed: list[tuple[int, int, bool]] = []
         self.live = Live(
             Codec(),
             self.inbox,
@@ -220,7 +221,13 @@ class Desk:
             spoiled=self.verdicts.append,
             stored=self.stored.extend,
             noticed=self.notices.append,
+            closed=self._closed,
         )
+
+    def _closed(self, engine: Engine) -> None:
+        """Notes the minute, how many alerts were told by then, and whether it is called in the engine's thread."""
+        at_work = threading.current_thread() is not threading.main_thread()
+        self.closed.append((engine.barrier.closed_ms, len(self.stored), at_work))
 
     def _overflow(self) -> None:
         self.overflows += 1
@@ -263,6 +270,20 @@ async def test_alerts_of_a_turn_are_on_disk_before_anyone_is_told(tmp_path: Path
         await eventually(lambda: len(desk.stored) == len(expected))
         assert [row.id for row in desk.outbox.read_after("redis", 9_999)] == expected
     assert [row.id for row in desk.stored] == expected
+
+
+async def test_a_closed_minute_is_told_in_the_engines_thread_once_its_alerts_are_handed_on(
+    tmp_path: Path,
+) -> None:
+    desk = Desk(tmp_path, None)
+    async with turning(desk):
+        desk.receive_all(walk(4, 30))
+        desk.market.told_ms = OPEN + 60 * MINUTE_MS
+        await eventually(lambda: desk.live.figures.closed_ms == desk.closed[-1][0] if desk.closed else False)
+    minutes = [minute_ms for minute_ms, _, _ in desk.closed]
+    assert minutes == sorted(set(minutes))
+    assert desk.closed[-1][1:] == (len(desk.stored), True)
+    assert desk.stored
 
 
 async def test_bars_from_the_future_are_counted_and_move_nothing(tmp_path: Path) -> None:
