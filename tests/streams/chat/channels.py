@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from typing import TYPE_CHECKING, Any
 
 from streams.chat.message import Message
@@ -17,7 +19,17 @@ if TYPE_CHECKING:
     from tests.fakes.chatservice import ChatService
 
 TOKEN = "xoxb-123456:a-secret-of-many-characters"  # noqa: S105 - of nobody
-PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (640).to_bytes(4) + (360).to_bytes(4) + b"\x08\x02\0\0\0" + bytes(32)
+
+
+def png(width: int, height: int) -> bytes:
+    """Black, all of it."""
+    parts = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))]
+    parts += [(b"IDAT", zlib.compress(bytes((width + 1) * height))), (b"IEND", b"")]
+    chunks = (struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in parts)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+PNG = png(640, 360)
 MESSAGE = Message(
     title="ACME breaks out",
     lines=("volume 3.1 times its usual", "rsi(14) 71.2 > 70"),
