@@ -1,7 +1,8 @@
-"""What the docs list is what the program has: keys, metrics, commands, exit codes; checked both ways."""
+"""What the docs list is what the program has: keys, metrics, commands, exit codes, events; checked both ways."""
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,11 +11,14 @@ import orjson
 import pytest
 import typer
 
+from daemon import eventkinds
 from daemon.cli import app
 from daemon.config import Config, Section
+from daemon.eventkinds import KINDS
 from daemon.exits import MEANINGS
 from daemon.metrics import Metrics, table
 from streams.secret import Secret
+from tests.test_architecture import SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,3 +99,49 @@ def test_the_commands_page_lists_every_command_with_every_option() -> None:
 def test_the_commands_page_lists_every_exit_code() -> None:
     page = (DOCS / "commands.md").read_text()
     assert re.findall(r"^\| \d+ \|.*$", page, re.MULTILINE) == exit_rows()
+
+
+FAMILIES = {
+    "feed": ("sound", "suspect", "degraded"),
+    "sink": ("live", "away", "refused", "resent", "undeliverable", "crowded"),
+    "stream.group_": ("caught_up", "slow", "lost"),
+}
+"""Kinds of events that are put together where they are told, by how they begin."""
+
+
+def told() -> Iterator[str]:
+    """Every kind that is told somewhere, as far as it stands there in one piece."""
+    for source in SOURCES:
+        if source.path == "daemon/eventkinds.py":
+            continue
+        for node in ast.walk(source.tree):
+            yield from kinds_of(node)
+
+
+def kinds_of(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Call) and node.args:
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if name in {"tell", "_tell", "Notice"}:
+            yield from (text for each in node.args[:2] if is_kind(text := constant(each)))
+    if isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        yield from (text for key, value in pairs if constant(key) == "kind" and is_kind(text := constant(value)))
+
+
+def constant(node: ast.AST | None) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def is_kind(text: str) -> bool:
+    return bool(re.fullmatch(r"[a-z]+\.[a-z_]+", text))
+
+
+def test_every_kind_of_event_that_is_told_is_listed_and_the_other_way_round() -> None:
+    whole = {f"{name}{'' if name.endswith('_') else '.'}{end}" for name, ends in FAMILIES.items() for end in ends}
+    found = {*told(), *whole}
+    assert found - set(KINDS) == set(), "list it in daemon/eventkinds.py"
+    assert set(KINDS) - found == set(), "nobody tells it any more"
+
+
+def test_the_page_lists_every_kind_of_event() -> None:
+    assert eventkinds.table() in (DOCS / "streams.md").read_text(), "write it anew: python -m tests.schemas"

@@ -75,6 +75,7 @@ class DeliveredAlert(msgspec.Struct, frozen=True):
     change: float | None = None
     volume: float | None = None
     score: float | None = None
+    order: float | None = None
     contributions: dict[str, float] = {}
     values: dict[str, float | None] = {}
     coverage: str = ""

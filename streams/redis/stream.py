@@ -78,12 +78,13 @@ class AlertStream:
     async def add(self, rows: Sequence[Stored], keep_ms: int, keep_entries: int) -> Added:
         """Add `rows` as one transaction, and trim what is more than `keep_ms` older than the last of them.
 
-        Of what is left then, the oldest beyond about `keep_entries` go too: the server's memory has an end.
+        Of what is left then, the oldest beyond about `keep_entries` go too: the server's memory has an end. Each
+        entry says in ``published_ms`` when it was safe in the outbox.
         """
         transaction = self._client.pipeline(transaction=True)
         oldest_ms = max(rows[-1].ms - keep_ms, 0)
         for row in rows:
-            fields = cast("Fields", row.fields)
+            fields = cast("Fields", {"published_ms": str(row.ms), **row.fields})
             transaction.xadd(self._key, fields, id=row.stream_id, minid=oldest_ms, approximate=True)
         transaction.xtrim(self._key, maxlen=keep_entries, approximate=True)
         async with asyncio.timeout(self._deadline_s):

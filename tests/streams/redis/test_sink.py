@@ -38,7 +38,8 @@ async def test_alerts_arrive_under_their_stream_ids_with_their_fields(
         await at_work.drained()
     found = await entries(redis)
     assert [stream_id.decode() for stream_id, _ in found] == [f"{NOW}-0", f"{NOW}-1", f"{NOW}-2"]
-    assert found[0][1] == {b"id": b"alert-00001", b"rule": b"r", b"data": b'{"v":1}'}
+    fields = {b"id": b"alert-00001", b"rule": b"r", b"data": b'{"v":1}', b"published_ms": str(NOW).encode()}
+    assert found[0][1] == fields
     assert at_work.kinds == ["live"]
     assert (at_work.sink.delivered, outbox.backlog("redis").pending) == (3, 0)
 
