@@ -201,6 +201,28 @@ def simulate(
 
 
 @app.command()
+def why(
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="As the exchange spells it.")],
+    rule: Annotated[str, typer.Argument(metavar="RULE", help="Name of a rule in force.")],
+    config: ConfigFile = None,
+    at: Annotated[
+        str, typer.Option(metavar="TIME", help='15:30, or "2025-01-24 15:30", New York; of recorded bars.')
+    ] = "",
+    bars: Annotated[Path | None, typer.Option(metavar="FILE", help="Bars, instead of those technic has kept.")] = None,
+    bar: Bar = BarLength.minute,
+    as_json: Json = False,
+) -> None:
+    """Say why a rule fired, or did not.
+
+    Each comparison with its values, warm-up, coverage, episode, cooldown and budget. Without a time and a file the
+    running daemon answers, at the symbol's last closed bar.
+    """
+    from daemon.commands import why as command  # noqa: PLC0415
+
+    command.why(config, symbol, rule, at=at, bars=bars, length_ms=bar.ms, as_json=as_json)
+
+
+@app.command()
 def replay(
     bars: Annotated[Path, typer.Option(metavar="FILE", help="Parquet or CSV of bars.")],
     config: ConfigFile = None,

@@ -40,6 +40,8 @@ BY_ERROR = {
     "daemon.calendar.CalendarError": Exit.UNAVAILABLE,
     "daemon.commands.errors.NoMarketTimeError": Exit.UNAVAILABLE,
     "daemon.commands.errors.NoServerError": Exit.UNAVAILABLE,
+    "daemon.commands.daemonapi.DaemonError": Exit.UNAVAILABLE,
+    "daemon.why.WhyError": Exit.USAGE,
     "daemon.commands.errors.OutputError": Exit.USAGE,
     "daemon.commands.errors.SymbolsFileError": Exit.DATA,
     "daemon.configfile.ConfigError": Exit.CONFIG,

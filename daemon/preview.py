@@ -111,7 +111,7 @@ def preview(wish: Wish, config: Config, clock: Clock, progress: Callable[[int, i
     with ExitStack() as stack:
         source = open_bars(wish.bars, wish.length_ms)
         stack.callback(source.close)
-        span = _span(source, sessions, wish.days, max(map(_days_before, plans)))
+        span = _span(source, sessions, wish.days, max(map(days_before, plans)))
         reading = _Reading(source, sessions, span, wish.symbols, progress)
         engines = [_engine(plan, config, clock, sessions, stack) for plan in plans]
         told = [Told(span.count_ms) for _ in engines]
@@ -216,7 +216,7 @@ def _span(source: BarFile, sessions: SessionTable, days: int | None, before: int
     )
 
 
-def _days_before(plan: Plan) -> int:
+def days_before(plan: Plan) -> int:
     """Trading days until all that the rules name has a value, for symbols that trade every minute, and one more."""
     bars = (pair for needs in plan.needs for pair in needs.items())
     days = (count if minutes == DAILY else ceil(count * minutes / REGULAR_MINUTES) for (minutes, _), count in bars)

@@ -21,6 +21,7 @@ from daemon.web.readiness import Check, Readiness
 from daemon.web.server import Api, Pages, serving
 from daemon.web.silences import SilencesApi, World
 from daemon.web.token import token_of
+from daemon.web.why import WhyApi
 from streams.bars import MINUTE_MS
 from streams.polygon.session import HEARING
 from streams.polygon.spoilage import Condition
@@ -72,7 +73,8 @@ def _api(app: App) -> Api:
     world = World(
         partial(knowledge.now_ms, app), lambda: app.live.figures.rules, check_symbol, app.calendar.sessions, app.clock
     )
-    return Api(token_of(app.config.state.folder), SilencesApi(kept, world).routes())
+    asked = WhyApi(lambda: app.engine, app.live.between_turns)
+    return Api(token_of(app.config.state.folder), (*SilencesApi(kept, world).routes(), *asked.routes()))
 
 
 def pulse(app: App) -> Pulse:

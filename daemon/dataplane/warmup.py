@@ -15,10 +15,10 @@ import structlog
 from daemon.dataplane.fetch import carry_out
 from daemon.dataplane.stretch import gaps, trading_minutes
 from daemon.dataplane.universe import universe
-from streams.bars import FIELDS, MINUTE_MS, SYMBOL, BarBatch, concat
+from streams.bars import MINUTE_MS, SYMBOL, concat
 from streams.history.errors import HistoryError
 from streams.history.protocol import DAY_MS, Span
-from streams.history.schema import PRICES, symbols_of, times
+from streams.history.schema import bars_of
 from streams.polygon.rest.limiter import Priority
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from daemon.dataplane.stretch import Gap
     from daemon.engine.engine import Engine
     from daemon.engine.sessions import SessionTable
+    from streams.bars import BarBatch
     from streams.history.protocol import History
     from streams.polygon.rest.errors import RestError
     from streams.types import Clock, Floats, Longs, Symbols
@@ -366,11 +367,6 @@ async def _turnover(shelf: Shelf, symbols: Symbols, day: int) -> Floats:
 def _batch(history: History, minutes: Longs) -> BarBatch:
     """The store's bars of some trading minutes, at least one; what lies between them is not watched."""
     table = history.minutes(None, int(minutes[0]), int(minutes[-1]) + MINUTE_MS)
-    start_ms = times(table, "start_ms")
-    values = np.full((len(FIELDS), len(table)), np.nan)
-    for row, name in enumerate(PRICES):
-        values[row] = table[name].to_numpy()
-    length_ms = np.full(len(table), MINUTE_MS)
-    batch = BarBatch(symbols_of(table["symbol"]), start_ms, length_ms, start_ms + length_ms, values)
-    watched = np.isin(start_ms, minutes)
+    batch = bars_of(table)
+    watched = np.isin(batch.start_ms, minutes)
     return batch if watched.all() else batch.take(watched)

@@ -35,7 +35,7 @@ class Coverage:
 
     def of(self, needs: Mapping[Need, int], row: int) -> str:
         """``covered`` if each of `needs` has seen its bars at `row`, else ``warming``."""
-        covered = all(self._seen(need, row) >= bars for need, bars in needs.items())
+        covered = all(self.seen(need, row) >= bars for need, bars in needs.items())
         return "covered" if covered else "warming"
 
     def covered(self, needs: Mapping[Need, int], rows: Longs) -> Flags:
@@ -66,7 +66,8 @@ class Coverage:
             if (int(minutes), key) in held:
                 self._began[int(minutes), key] = began.astype(np.int64)
 
-    def _seen(self, need: Need, row: int) -> int:
+    def seen(self, need: Need, row: int) -> int:
+        """Bars that one of them has seen at `row`."""
         began = self._began.get(need)
         late = 0 if began is None or row >= len(began) else int(began[row])
         return int(self._frames[need[0]].count[row]) - late

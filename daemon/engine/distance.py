@@ -37,7 +37,7 @@ class Distances:
 
     def __init__(self, conditions: Sequence[Node]) -> None:
         self._conditions = tuple(conditions)
-        self._comparisons = list(dict.fromkeys(leaf for tree in conditions for leaf in _comparisons(tree)))
+        self._comparisons = list(dict.fromkeys(leaf for tree in conditions for leaf in comparisons(tree)))
         self.roots = (*self._comparisons, *map(gap, self._comparisons))
 
     def of(self, values: Floats, judged: Flags | None = None) -> Floats:
@@ -68,10 +68,11 @@ def _is_text(comparison: Binary) -> bool:
     return any(isinstance(side, String) or side == Name("session") for side in comparison.children)
 
 
-def _comparisons(tree: Node) -> list[Node]:
+def comparisons(tree: Node) -> list[Node]:
+    """What a condition in normal form joins by ``and`` and ``or``, in order."""
     if isinstance(tree, Binary) and tree.operator in COMPARISONS:
         return [tree]
-    return [leaf for child in tree.children for leaf in _comparisons(child)] if _is_joint(tree) else [tree]
+    return [leaf for child in tree.children for leaf in comparisons(child)] if _is_joint(tree) else [tree]
 
 
 def _combined(tree: Node, far: dict[Node, Floats]) -> Floats:

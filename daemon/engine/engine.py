@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from daemon.engine.listings import Notice
     from daemon.engine.plan import Plan
     from daemon.engine.sessions import SessionTable
+    from daemon.engine.why import Why
     from daemon.scoring.view import View
     from streams.bars import BarBatch
     from streams.types import Flags, Floats, Longs, Symbols
@@ -193,6 +194,21 @@ class Engine:
             (symbol.decode(), float(score), float(close))
             for symbol, score, close in zip(symbols.tolist(), scores[order], closes, strict=True)
         ]
+
+    def why(self, symbol: str, rule: str) -> Why | None:
+        """Why a rule fired at the last closed bar of a symbol, or did not; None before its first bar.
+
+        Raises:
+            KeyError: there is no such rule.
+            ValueError: a name has 1 to 16 characters of ASCII.
+        """
+        numbers = {own.name: number for number, own in enumerate(self.plan.rules)}
+        row = int(self.symbols.rows(named(symbol), create=False)[0])
+        number = numbers[rule]
+        start_ms = int(self.watch.minutes.last_start[row]) if row >= 0 else 0
+        if not start_ms:
+            return None
+        return self.watch.why(number, row, self._sessions.at(start_ms), float(self.learning.scores[row]))
 
     def reload(self, plan: Plan) -> None:
         """Exchange the rules between two steps. What both plans name goes on warm; the rest warms up.

@@ -136,6 +136,10 @@ class Episodes:
         """How long a candidate of a bar would still be silent; 0 if not at all."""
         return max(0, int(self._cooldown_ms[rule] - (start_ms - self.last_alert_ms[rule, row])))
 
+    def of(self, rule: int, row: int) -> tuple[int, int, int]:
+        """State, start of the bar of the newest episode, and of that of the newest alert."""
+        return int(self.state[rule, row]), int(self.start_ms[rule, row]), int(self.last_alert_ms[rule, row])
+
     def is_new(self, rule: int, row: int, start_ms: int) -> bool:
         """Whether an alert of that bar is not known here."""
         return bool(self.last_alert_ms[rule, row] < start_ms)

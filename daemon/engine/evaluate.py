@@ -126,6 +126,12 @@ class Evaluator:
         inputs = self._inputs(*_part(positions, rows, context, score), when=when)
         return run(self._orders[rule], inputs)[:, 0]
 
+    def values(
+        self, trees: Sequence[Node], rows: Longs, context: Context, score: Floats | None, *, when: When
+    ) -> Floats:
+        """Whatever is asked of the plan's leaves, ``float64[n, k]``; compiled for this once."""
+        return run(self._program(trees), self._inputs(rows, context, score, when=when))
+
     def know_members(self, symbols: Symbols, sectors: Longs, sector_names: Sequence[str]) -> None:
         """Fill in who is in the lists that rules name.
 

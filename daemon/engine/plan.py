@@ -159,7 +159,7 @@ class Plan:
 
     def terms(self, rule: int) -> dict[str, Node]:
         """The numbers that a rule compares, by their text, in order of appearance; constants are left out."""
-        return {write(term): term for term in _terms(self.conditions[rule])}
+        return {write(term): term for term in terms_of(self.conditions[rule])}
 
     def _use(self, tree: Node) -> Needs:
         """Notes the leaves of a tree; returns its needs."""
@@ -253,12 +253,13 @@ def _own(tree: Node, rule: int) -> Node:
     return tree
 
 
-def _terms(tree: Node) -> Iterator[Node]:
+def terms_of(tree: Node) -> Iterator[Node]:
+    """The numbers that a condition in normal form compares, in order of appearance."""
     if isinstance(tree, Binary) and tree.operator in COMPARISONS:
         yield from (side for side in tree.children if not checks.is_constant(side) and not _is_text(side))
     else:
         for child in tree.children:
-            yield from _terms(child)
+            yield from terms_of(child)
 
 
 def _is_text(side: Node) -> bool:

@@ -22,6 +22,7 @@ from daemon.engine.sectors import SectorColumn
 from daemon.engine.sessions import PHASES, Phase
 from daemon.engine.syntax import write
 from daemon.engine.telling import Candidates, Telling
+from daemon.engine.why import explain
 from indicators import CATALOGUE
 from indicators.ring import CLOSE, FIELDS
 from indicators.timeframes import Timeframes
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from daemon.engine.sectors import Sectors
     from daemon.engine.sessions import Moment, SessionTable
     from daemon.engine.telling import Told
+    from daemon.engine.why import Why
     from daemon.scoring.view import View
     from indicators import Frame
     from streams.types import Flags, Floats, Longs, Symbols
@@ -235,6 +237,17 @@ class Watch:
         move = now.bars[CLOSE] / self._days.previous[rows] - 1.0
         return distance, move, self._relative_volume(rows), self._sectors.of(symbols)[rows]
 
+    def cover(self, rows: Longs) -> None:
+        """Rules that name ``coverage`` see that of now."""
+        for rule in self.plan.covered:
+            self.evaluator.cover(rule, rows, self.coverage.covered(self.plan.needs[rule], rows))
+
+    def why(self, rule: int, row: int, at: Moment, score: float) -> Why:
+        """Why a rule fired at the last closed bar of a row, or did not."""
+        rows, start_ms = np.array([row]), int(self.minutes.last_start[row])
+        now = self._closed(rows, self._symbols, start_ms, at, 0)
+        return explain(self, rule, row, now, score, PHASES[int(at.phase)])
+
     def gather(self) -> None:
         """Bars that came together have all been taken: their alerts go in the order of their bars, then by rule."""
         self._alerts += [alert for _, _, alert in sorted(self._fired, key=itemgetter(0, 1))]
@@ -258,7 +271,7 @@ class Watch:
 
     def warm(self, rows: Longs) -> Flags:
         """Whether all that the model's features name has seen its bars, ``bool[n]``."""
-        return self._coverage.covered(self.plan.learned, rows)
+        return self.coverage.covered(self.plan.learned, rows)
 
     def split(self, row: int, symbol: bytes, day: int, ratio: float) -> bool:
         """Begin `day` in new shares, see `Days.split`; the row starts anew in every other part. -1 is no row."""
@@ -297,7 +310,7 @@ class Watch:
         return {
             "timeframes": self._timeframes,
             "days": self._days,
-            "coverage": self._coverage,
+            "coverage": self.coverage,
             "evaluator": self.evaluator,
             "telling": self.telling,
             "market": self.market,
@@ -307,9 +320,9 @@ class Watch:
         """Go on with what a part saved, bit for bit; parts in the order of `parts`."""
         fresh = self.parts()[name].load_arrays(arrays)
         if name == "timeframes":
-            self._coverage.begin(fresh)
+            self.coverage.begin(fresh)
         elif name == "days":
-            self._coverage.begin((DAILY, key) for key in fresh)
+            self.coverage.begin((DAILY, key) for key in fresh)
 
     def _use(self, plan: Plan) -> None:
         """Work by `plan` from now on, with fresh state for what it names."""
@@ -319,7 +332,7 @@ class Watch:
         self.minutes: Frame = self._timeframes.frames[1]
         self._days = Days(self._table, plan.longer.get(DAILY, ()))
         self.frames = {**self._timeframes.frames, DAILY: self._days.frame}
-        self._coverage = Coverage(self.frames)
+        self.coverage = Coverage(self.frames)
         self.evaluator = Evaluator(plan, self.minutes, self.frames)
         self.telling = Telling(plan.ruleset, self.capacity)
         self.know_symbols(self._symbols)
@@ -362,9 +375,7 @@ class Watch:
     def _fire(self, now: Step, score: Floats, features: Floats) -> None:
         """Rules, episodes, and who is told; what is waits until it is announced."""
         context, judged = now.context, self.plan.judged[now.when]
-        for rule in self.plan.covered:
-            covered = self._coverage.covered(self.plan.needs[rule], now.rows)
-            self.evaluator.cover(rule, now.rows, covered)
+        self.cover(now.rows)
         held = self.evaluator.conditions(now.rows, context, score, when=now.when)
         ended = self.evaluator.untils(now.rows, context, score, when=now.when)
         seen_ms = now.seen_ms or now.start_ms + MINUTE_MS
@@ -425,7 +436,7 @@ class Watch:
             order=known(wish.value),
             contributions=shares,
             values=values,
-            coverage=self._coverage.of(self.plan.needs[wish.rule], row),
+            coverage=self.coverage.of(self.plan.needs[wish.rule], row),
             late=now.late,
             forming=now.when is When.FORMING,
             members=[self._member(now, place) for place in wish.members],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from streams.bars import MINUTE_MS, SYMBOL
+from streams.bars import FIELDS, MINUTE_MS, SYMBOL, BarBatch
 from streams.dailyfile import FIELDS as DAY_FIELDS
 from streams.dailyfile import DailyBars
 from streams.history.errors import HistoryRefusedError
@@ -18,7 +18,6 @@ from streams.history.errors import HistoryRefusedError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from streams.bars import BarBatch
     from streams.types import Longs, Symbols
 
 TEXT: Final = pa.dictionary(pa.int32(), pa.string())
@@ -158,3 +157,12 @@ def wanted(symbols: Sequence[str] | Symbols) -> list[str]:
     """Symbols as text, whether given as text or as ``S16[n]``."""
     found: list[Any] = np.asarray(symbols).tolist()
     return [name.decode("ascii") if isinstance(name, bytes) else name for name in found]
+
+
+def bars_of(table: pa.Table) -> BarBatch:
+    """Minute bars of a table `MINUTES`, in its order; they came at their ends."""
+    start_ms = times(table, "start_ms")
+    values = np.full((len(FIELDS), len(table)), np.nan)
+    for row, name in enumerate(PRICES):
+        values[row] = table[name].to_numpy()
+    return BarBatch(symbols_of(table["symbol"]), start_ms, np.full(len(table), MINUTE_MS), start_ms + MINUTE_MS, values)
