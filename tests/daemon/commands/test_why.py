@@ -114,12 +114,8 @@ async def test_the_running_daemon_answers_for_its_last_closed_bars(tmp_path: Pat
         async with running(config) as app:
             await eventually(lambda: app.engine.counts.minutes >= 28, 30)
             token = token_of(config.state.folder).reveal()
-            found, rules, wrong = await asyncio.gather(
-                *(
-                    asked(port, token, path)
-                    for path in ("why?symbol=S00&rule=first", "rules", "why?symbol=S00&rule=firs")
-                )
-            )
+            paths = "why?symbol=S00&rule=first", "rules", "why?symbol=S00&rule=firs"
+            found, rules, wrong = await asyncio.gather(*(asked(port, token, path) for path in paths))
     assert found["rule"] == "first"
     assert found["conditions"][0]["text"] == "rank(close) < 1.5"
     assert {rule["name"] for rule in rules["rules"]} == {"up", "first", "likely"}

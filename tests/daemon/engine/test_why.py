@@ -62,16 +62,10 @@ def test_a_limit_of_the_symbol_is_told(sessions: SessionTable) -> None:
 
 
 def test_every_comparison_has_its_values_at_that_bar(sessions: SessionTable) -> None:
-    found = asked(
-        sessions, "where = 'close > close[1] and sma(3) > 0 and (rsi(14) < 20 or volume > 5)'", [9.0, 11.0, 12.0]
-    )
+    rule = "where = 'close > close[1] and sma(3) > 0 and (rsi(14) < 20 or volume > 5)'"
+    found = asked(sessions, rule, [9.0, 11.0, 12.0])
     said = {condition.text: (condition.holds, condition.values) for condition in found.conditions}
     assert said == {
-        "close > close[1]": (True, {"close": 12.0, "close[1]": 11.0}),
-        "sma(close, 3) > 0": (True, {"sma(close, 3)": 32.0 / 3.0}),
-        "rsi(14) < 20": (None, {"rsi(14)": None}),
-        "volume > 5": (True, {"volume": 100.0}),
-    } or said == {
         "close > close[1]": (True, {"close": 12.0, "close[1]": 11.0}),
         "sma(3) > 0": (True, {"sma(3)": 32.0 / 3.0}),
         "rsi(14) < 20": (None, {"rsi(14)": None}),
