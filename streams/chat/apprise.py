@@ -7,6 +7,7 @@ It is imported by the first such channel, for it takes a while; each message is 
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 PLAIN: Final = Markup(limit=4000, escapes={"@": BROKEN_AT})
 """Apprise itself escapes plain text for its services, and knows their limits."""
 
-_TITLE: Final = 200
 _BUSY: Final = Answer(Fate.LATER, "an earlier message to it has not ended yet")
 _FAILED: Final = Answer(Fate.UNKNOWN, "Apprise could not send it, and does not say why")
 
@@ -42,6 +42,7 @@ class Apprise:
         import apprise  # noqa: PLC0415 - half a second, for those alone who use it
         from apprise.attachment.memory import AttachMemory  # noqa: PLC0415 - as above
 
+        logging.getLogger("apprise").disabled = True  # what it complains of it shows whole, tokens included
         asset = apprise.AppriseAsset(app_id="technic", app_desc="technic", async_mode=False)
         self._peer = apprise.Apprise(asset=asset)
         if not self._peer.add(url.reveal()):

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from streams.chat.message import Answer, Fate
-from streams.chat.text import BROKEN_AT, Markup, compose, key_of
+from streams.chat.text import BROKEN_AT, Markup, compose
 from streams.chat.verdict import DELIVERED, by_status, without_image
-from streams.chat.wire import DEADLINE_S, NoReplyError, Wire
+from streams.chat.wire import DEADLINE_S, NoReplyError, Wire, key_of
 
 if TYPE_CHECKING:
     import aiohttp

@@ -14,7 +14,8 @@ class Message(NamedTuple):
         lines: plain text; the sender escapes the markup and the mentions of its service.
         link: address of the dashboard; "" for none.
         image: a PNG, sent where the service takes one; b"" for none.
-        ids: alerts it tells of; shown short, so that a repeat can be recognised.
+        ids: alerts it tells of; shown short, so that a repeat can be recognised. Matrix, and webhooks that look at
+            their key, take a message of the very same ids once, whatever else it says.
     """
 
     title: str

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import uuid
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
@@ -16,6 +14,7 @@ BROKEN_AT: Final = "@\u200b"
 """An @ that calls nobody: a space of no width keeps it from the name behind it."""
 
 _TITLE: Final = 200
+_LONGEST_LINK: Final = 1000
 _IDS: Final = 6
 _ID_CHARACTERS: Final = 12
 _NOTE_ROOM: Final = 30
@@ -69,19 +68,10 @@ def told_ids(ids: tuple[str, ...]) -> str:
     return f"alert {' '.join(identity[:_ID_CHARACTERS] for identity in ids[:_IDS])}{more}"
 
 
-def key_of(message: Message) -> str:
-    """32 characters that are the same for the same alerts: a service that knows them takes the message once.
-
-    A message that tells of no alert has a key that is its own.
-    """
-    if not message.ids:
-        return uuid.uuid4().hex
-    return hashlib.sha256("\n".join(message.ids).encode()).hexdigest()[:32]
-
-
 def safe_link(link: str) -> str:
-    """`link` without characters that could end it; "" for what is no web address."""
-    return quote(link, safe=_OF_A_LINK) if link.startswith(("https://", "http://")) else ""
+    """`link` without characters that could end it; "" for what is no web address, or a very long one."""
+    safe = quote(link, safe=_OF_A_LINK)
+    return safe if safe.startswith(("https://", "http://")) and len(safe) <= _LONGEST_LINK else ""
 
 
 def link_of(link: str, markup: Markup) -> str:

@@ -17,9 +17,8 @@ import hmac
 import json
 from typing import TYPE_CHECKING
 
-from streams.chat.text import key_of
 from streams.chat.verdict import DELIVERED, by_status
-from streams.chat.wire import DEADLINE_S, NoReplyError, Wire
+from streams.chat.wire import DEADLINE_S, NoReplyError, Wire, key_of
 
 if TYPE_CHECKING:
     import aiohttp

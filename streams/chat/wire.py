@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -10,13 +12,14 @@ from streams.chat.message import Answer, Fate
 from streams.chat.verdict import Reply
 
 if TYPE_CHECKING:
+    from streams.chat.message import Message
     from streams.secret import Secret
 
 DEADLINE_S: Final = 15.0
 """For one request and its answer."""
 
 CONNECT_S: Final = 8.0
-"""Of it, until there is a connection: one that fails here has certainly not taken the message."""
+"""Of it, at most half, until there is a connection: one that fails here has certainly not taken the message."""
 
 MOST_BYTES: Final = 64 << 10
 """Of an answer; the rest is not read."""
@@ -39,7 +42,7 @@ class Wire:
 
     def __init__(self, session: aiohttp.ClientSession, secrets: tuple[Secret, ...], deadline_s: float) -> None:
         self._session, self._secrets, self._deadline_s = session, secrets, deadline_s
-        self._timeout = aiohttp.ClientTimeout(total=deadline_s, connect=min(CONNECT_S, deadline_s))
+        self._timeout = aiohttp.ClientTimeout(total=deadline_s, connect=min(CONNECT_S, deadline_s / 2))
 
     async def ask(self, method: str, address: str, *, headers: dict[str, str] | None = None, **content: Any) -> Reply:
         """The answer to one request.
@@ -59,6 +62,7 @@ class Wire:
                 address,
                 headers={"Connection": "close", **(headers or {})},
                 allow_redirects=False,
+                raise_for_status=False,
                 timeout=self._timeout,
                 **content,
             ) as answer:
@@ -93,6 +97,16 @@ class NoReplyError(Exception):
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.what)
         self.answer = answer
+
+
+def key_of(message: Message) -> str:
+    """32 characters that are the same for the same alerts: a service that knows them takes the message once.
+
+    A message that tells of no alert has a key that is its own.
+    """
+    if not message.ids:
+        return uuid.uuid4().hex
+    return hashlib.sha256("\n".join(message.ids).encode()).hexdigest()[:32]
 
 
 async def _body(answer: aiohttp.ClientResponse) -> bytes:

@@ -93,7 +93,9 @@ class ChatService:
         if wait_s := self._over_limit(request.path.partition("/send/")[0]):
             return _limited(request.path, wait_s)
         self.taken.append(request)
-        return web.json_response(_success(request, len(self.taken))) if "/services/" not in request.path else _ok()
+        if "/services/" in request.path:
+            return web.Response(text="ok")
+        return web.json_response(_success(request, len(self.taken)))
 
     def _over_limit(self, channel: str) -> float:
         """Seconds until the channel may send again; 0 for now."""
@@ -107,10 +109,8 @@ class ChatService:
 
 
 async def _read(base: web.BaseRequest) -> Asked:
-    form: dict[str, bytes] = {}
     body = b"" if base.content_type == "multipart/form-data" else await base.read()
-    for name, value in (await base.post()).items():
-        form[name] = _part(value)
+    form = {name: _part(value) for name, value in (await base.post()).items()}
     text = form.get("payload_json", body)
     try:
         document = json.loads(text)
@@ -141,12 +141,7 @@ def _limited(path: str, wait_s: float) -> web.Response:
     """In the service's own words; the header is what all of them have."""
     body: dict[str, Any] = {"message": "You are being rate limited.", "retry_after": wait_s, "global": False}
     if path.startswith("/bot"):
-        body = {
-            "ok": False,
-            "error_code": 429,
-            "description": "Too Many Requests",
-            "parameters": {"retry_after": wait_s},
-        }
+        body = {"ok": False, "description": "Too Many Requests", "parameters": {"retry_after": wait_s}}
     elif path.startswith("/_matrix"):
         body = {"errcode": "M_LIMIT_EXCEEDED", "error": "Too Many Requests", "retry_after_ms": round(wait_s * 1000)}
     elif path.startswith("/chat."):
@@ -155,11 +150,7 @@ def _limited(path: str, wait_s: float) -> web.Response:
 
 
 def _success(request: Asked, number: int) -> dict[str, Any]:
-    """What the service answers to a message taken; one document that is enough for all but Slack's webhooks."""
+    """One document that is enough for all services but Slack's webhooks."""
     channel, host = request.document.get("channel"), request.headers["Host"]
     slack = {"channel": channel, "ts": f"{number}.0", "file_id": f"F{number}", "upload_url": f"http://{host}/upload"}
     return {"id": str(number), "ok": True, "event_id": f"${number}", "content_uri": f"mxc://here/{number}", **slack}
-
-
-def _ok() -> web.Response:
-    return web.Response(text="ok")

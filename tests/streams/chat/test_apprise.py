@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from streams.chat.errors import ChatSettingsError
 from streams.chat.message import Fate
 from streams.chat.open import sender
+from streams.secret import Secret
 from tests.fakes.chatservice import CUT, HANG, says
 from tests.streams.chat.channels import CHART, MESSAGE
 
@@ -61,3 +63,12 @@ def test_it_is_imported_by_those_alone_who_use_it() -> None:
     code = "import sys, streams.chat.open; print('apprise' in sys.modules)"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout == "False\n"
+
+
+@pytest.mark.parametrize("url", ["nonsense://hush-hush", "tgram://hush-hush"])
+def test_what_it_refuses_is_not_told_by_its_own_logging(
+    url: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ChatSettingsError, match="none that Apprise knows"):
+        sender("apprise", {"url": Secret(url)}, None)  # type: ignore[arg-type]
+    assert "hush" not in caplog.text + "".join(capfd.readouterr())
