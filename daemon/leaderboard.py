@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import msgspec
-import numpy as np
 import structlog
 from redis.exceptions import RedisError
 
 from daemon import sectorfile
+from daemon.alertedtoday import AlertedToday
 from daemon.boardrows import hashes_of, scores_of
 from daemon.ranking import Ranker
-from streams.bars import SYMBOL
 from streams.redis.board import Board, Written
 from streams.redis.connection import DEADLINE_S, check_url, connect
 from streams.redis.verdict import BACKOFF, LIES, judge
@@ -45,20 +42,6 @@ fill the event loop with it."""
 
 REMEMBERED: Final = 5_000
 """Newest alerts in Redis that a start looks through for those of its day."""
-
-
-MOST_ALERTED: Final = 5_000
-"""Symbols that are shown because they alerted today."""
-
-
-class _Member(msgspec.Struct):
-    symbol: str
-
-
-class _Alert(msgspec.Struct):
-    symbol: str
-    bar_start_ms: int
-    members: list[_Member] = []
 
 
 class Around(NamedTuple):
@@ -119,11 +102,11 @@ class Leaderboard:
     ) -> None:
         check_url(url)
         self._url, self._prefix, self._ranker, self._around = url, prefix, ranker, around
-        self._sessions, self._clock, self._jitter = sessions, clock, jitter
+        self._clock, self._jitter = clock, jitter
         self._deadline_s, self._backoff = deadline_s, backoff
         self._loop, self._left = asyncio.get_running_loop(), asyncio.Event()
         self._waiting: Ranking | None = None
-        self._day, self._alerted, self._recalled = -1, set[str](), False
+        self._alerted, self._recalled = AlertedToday(sessions), False
         self.written = self.skipped = self.failures = self.closed_ms = 0
         self.rank_s = self.write_s = 0.0
         self.newest = Written()
@@ -141,11 +124,9 @@ class Leaderboard:
 
     def follow(self, stored: Sequence[Stored]) -> None:
         """Alerts of today: their symbols are shown until the day is over."""
-        for one in stored:
-            alert = msgspec.json.decode(one.fields["data"], type=_Alert)
-            self._begin(int(self._sessions.day(alert.bar_start_ms)))
-            self._remember(alert)
-        self._note()
+        for alert in stored:
+            self._alerted.told(alert.fields["data"])
+        self._ranker.noted = self._alerted.symbols
 
     async def run(self) -> None:
         """Publish for ever."""
@@ -185,7 +166,8 @@ class Leaderboard:
         self.skipped += self._waiting is not None
         self._waiting = ranking
         self._left.set()
-        self._begin(ranking.day)
+        if self._alerted.begin(ranking.day):
+            self._ranker.noted = self._alerted.symbols
 
     def _again(self, ranking: Ranking) -> None:
         """Not written: it is tried again, unless a newer one waits."""
@@ -203,32 +185,14 @@ class Leaderboard:
         return self._backoff.cap_s if verdict.state == "refused" else self._backoff.delay_s(self.failures, self._jitter)
 
     async def _recall(self, board: Board) -> None:
-        """Today's alerts of runs before, from the stream, once; what makes no sense there is nobody's."""
+        """Today's alerts of runs before, from the stream; tried once, for whatever keeps it may stay."""
         if self._recalled:
             return
-        async for fields in board.newest_alerts(REMEMBERED):
-            with suppress(msgspec.DecodeError, UnicodeDecodeError, OverflowError):
-                alert = msgspec.json.decode(fields.get(b"data", b""), type=_Alert)
-                if int(self._sessions.day(alert.bar_start_ms)) < self._day:
-                    break
-                self._remember(alert)
         self._recalled = True
-        self._note()
-
-    def _begin(self, day: int) -> None:
-        """Who alerted on a day before is not shown for that any more."""
-        if day > self._day:
-            self._day = day
-            self._alerted.clear()
-            self._note()
-
-    def _remember(self, alert: _Alert) -> None:
-        if int(self._sessions.day(alert.bar_start_ms)) == self._day and len(self._alerted) < MOST_ALERTED:
-            self._alerted |= {alert.symbol, *(member.symbol for member in alert.members)}
-
-    def _note(self) -> None:
-        """The ranker shows those that alerted from its next ranking on."""
-        self._ranker.noted = np.array([symbol.encode(errors="replace") for symbol in self._alerted], SYMBOL)
+        async for fields in board.newest_alerts(REMEMBERED):
+            if self._alerted.recalled(fields.get(b"data", b"")):
+                break
+        self._ranker.noted = self._alerted.symbols
 
 
 def of(app: App, jitter: random.Random) -> Leaderboard | None:

@@ -39,7 +39,8 @@ SHORTEST: Final = 6
 SEARCHED: Final = 20_000
 """Newest alerts among which an id is looked for."""
 
-BATCH: Final = 500
+BATCH: Final = 100
+"""Alerts that are read at once."""
 
 
 class Silences:
