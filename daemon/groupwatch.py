@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import structlog
 from redis.exceptions import RedisError
 
 from daemon.groupstate import GroupState, Kept, judged
 from streams.redis.connection import DEADLINE_S, connect
 from streams.redis.groups import StreamSeen, look
-from streams.redis.verdict import LIES
+from streams.redis.verdict import LIES, judge
 
 if TYPE_CHECKING:
     from daemon.config import RedisSection
     from daemon.events import Events
     from streams.redis.groups import GroupSeen
+    from streams.redis.verdict import Verdict
     from streams.types import Clock
+
+log = structlog.get_logger()
 
 LOOK_S = 10.0
 REMEDY = {
@@ -49,6 +53,7 @@ class GroupWatch:
         self._kept = Kept(config.retention_ms, config.retention_entries)
         self._events, self._clock, self._look_s = events, clock, look_s
         self._states: dict[str, GroupState] = {}
+        self._refused = ""
 
     @property
     def used(self) -> dict[str, float]:
@@ -62,10 +67,18 @@ class GroupWatch:
                 async with connect(self._url) as client:
                     while True:
                         self._judge(await look(client, self._key, DEADLINE_S))
+                        self._refused = ""
                         await asyncio.sleep(self._look_s)
-            except (RedisError, OSError, *LIES):
+            except (RedisError, OSError, *LIES) as error:
                 self.seen = StreamSeen()
+                self._failed(judge(error))
             await asyncio.sleep(self._look_s)
+
+    def _failed(self, verdict: Verdict) -> None:
+        """Log once what a person has to mend, as a user of the server that may not look at groups."""
+        if verdict.state == "refused" and verdict.code != self._refused:
+            log.warning("consumer groups cannot be watched", what=verdict.what, remedy=verdict.remedy)
+        self._refused = verdict.code
 
     def _judge(self, seen: StreamSeen) -> None:
         now_ms, before = self._clock.wall_ms(), self._states

@@ -17,7 +17,7 @@ from daemon.engine.alerts import Alert
 from daemon.events import Events
 from streams.polygon.session import Changed, State, Unanswered, Unauthorised
 from streams.redis import looks
-from streams.redis.alert import DeliveredAlert
+from streams.redis.alert import DeliveredAlert, opened
 from streams.redis.connection import connect
 from streams.redis.consumer import AlertConsumer
 from streams.redis.events import EventStream
@@ -112,6 +112,39 @@ async def test_what_the_daemon_tells_keeps_to_the_schema() -> None:
     assert len(stream.entries) == 16
     for entry in stream.entries:
         validator.validate(entry)
+
+
+def full() -> dict[str, Any]:
+    """An alert with something in every field."""
+    further = {"score": 0.5, "change": -0.02, "order": 3.0, "contributions": {"intercept": -1.0, "rsi(14)": 0.3}}
+    members = [{"symbol": "MSFT", "price": 2.0, "change": None}]
+    plain = {"session": "regular", "severity": "high", "evaluate": "tick", "coverage": "covered", "forming": True}
+    whole = msgspec.json.decode(alert().json())
+    return {**whole, **further, **plain, "members": members, "values": {"close": 1.5, "sma(3)": None}}
+
+
+def test_an_alert_with_all_its_fields_keeps_to_the_schema_and_can_be_read() -> None:
+    Draft202012Validator(file_of("alert.schema.json")).validate(full())
+    data = json.dumps(full()).encode()
+    read = json.loads(msgspec.json.encode(opened({b"data": data}, "5-0", 1)))
+    assert {name: read[name] for name in full()} == full()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"v": 2},
+        {"score": "0.5"},
+        {"session": "lunch"},
+        {"severity": "extreme"},
+        {"values": {"close": "much"}},
+        {"members": [{"symbol": "MSFT"}]},
+        {"times": {}},
+        {"bar_start_ms": 0.5},
+    ],
+)
+def test_what_is_no_alert_does_not_keep_to_the_schema(wrong: dict[str, Any]) -> None:
+    assert not Draft202012Validator(file_of("alert.schema.json")).is_valid({**full(), **wrong})
 
 
 # what really stands in Redis

@@ -43,7 +43,6 @@ class Member(msgspec.Struct, frozen=True):
     symbol: str
     price: float | None = None
     change: float | None = None
-    score: float | None = None
 
 
 class DeliveredAlert(msgspec.Struct, frozen=True):
@@ -55,7 +54,7 @@ class DeliveredAlert(msgspec.Struct, frozen=True):
     Attributes:
         id: of the alert: the same in every repeat, and after every restart. Do not act twice on one id.
         stream_id: of the entry, ``ms-n``.
-        deliveries: how often the entry was given out, this time included; above 1 it may be a repeat.
+        deliveries: tries at the entry, this one included; what was given back at an orderly end is none.
         published_ms: when the alert was on disk and on its way, wall clock.
     """
 

@@ -94,9 +94,12 @@ class AlertConsumer:
     death leaves one entry behind. That costs two exchanges an alert.
 
     Owns one connection, made anew after every error; while the server is away it is tried for ever. Cancelling a wait
-    loses nothing. Leaving the context closes the connection and acknowledges nothing: after a `break` the alert in
-    hand comes again, unless it was given to `ack`. A second ``async for`` over the same consumer takes the alert in
-    hand as not done: it comes again first.
+    loses nothing.
+
+    Leaving the context closes the connection and acknowledges nothing: after a `break` the alert in hand comes again,
+    unless it was given to `ack`. It is given back, so that another consumer may have it at once; only where the loop's
+    body has raised does that count as a try. A second ``async for`` over the same consumer takes the alert in hand as
+    not done, too: it comes again first.
 
     Args:
         url: see `streams.redis.connection.connect`.
@@ -160,7 +163,16 @@ class AlertConsumer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._held and (error is None or not isinstance(error, Exception) or not self._automatic):
+            await self._give_back()
         await self.close()
+
+    async def _give_back(self) -> None:
+        """An orderly end is no try: what is in hand may be taken at once, and none the worse."""
+        if group := self._met:
+            with suppress(RedisError, OSError, *LIES):
+                await group.give_back(self._held.values(), round(self._policy.idle_s * 1000))
+                self._held.clear()
 
     async def close(self) -> None:
         """Close the connection; what is not acknowledged stays pending. To ask for more connects again."""

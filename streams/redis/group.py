@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from redis.exceptions import ResponseError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from redis.typing import EncodableT, FieldT
 
 CLAIM_BATCH = 100
+STAY_BATCH = 1_000
 BEGINNING = "0-0"
 
 
@@ -112,9 +114,19 @@ class StreamGroup:
 
     async def stay(self, stream_ids: Iterable[str]) -> None:
         """Say that these are still worked on, so that nobody takes them over; not a delivery."""
+        ids = iter(stream_ids)
+        while some := tuple(islice(ids, STAY_BATCH)):
+            async with asyncio.timeout(self._deadline_s):
+                await self._client.xclaim(self._key, self._group, self._name, 0, [*some], justid=True)
+
+    async def give_back(self, entries: Iterable[Entry], idle_ms: int) -> None:
+        """Say that nobody works on these: that they were given out does not count, and any consumer may take them."""
         pipeline = self._client.pipeline(transaction=False)
-        for stream_id in stream_ids:
-            pipeline.xclaim(self._key, self._group, self._name, 0, [stream_id], justid=True)
+        for entry in entries:
+            untried = max(entry.deliveries - 1, 0)
+            pipeline.xclaim(
+                self._key, self._group, self._name, 0, [entry.stream_id], idle=idle_ms, retrycount=untried, justid=True
+            )
         async with asyncio.timeout(self._deadline_s):
             await pipeline.execute()
 

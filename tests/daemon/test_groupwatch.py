@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
+from structlog.testing import capture_logs
+
 from daemon.clock import SystemClock
 from daemon.config import RedisSection
 from daemon.events import Events
@@ -90,7 +92,15 @@ async def test_a_group_far_behind_in_a_full_stream_is_warned_of_however_young_it
 
 async def test_a_server_that_is_away_or_no_stream_at_all_is_none_of_its_business(tmp_path: Path) -> None:
     told, clock = Stream(), ManualClock()
-    async with watching(f"unix://{tmp_path}/valkey.sock", told, clock) as watch:
+    with capture_logs() as logged:
+        await away_and_back(f"unix://{tmp_path}/valkey.sock", tmp_path, told, clock)
+    assert told.entries == []
+    assert [entry["event"] for entry in logged] == ["consumer groups cannot be watched"]
+    assert "WRONGTYPE" in logged[0]["what"]
+
+
+async def away_and_back(url: str, tmp_path: Path, told: Stream, clock: ManualClock) -> None:
+    async with watching(url, told, clock) as watch:
         async with EmbeddedValkey(tmp_path) as server, connect(server.url) as redis:
             await redis.xgroup_create(ALERTS, "chat", "0", mkstream=True)
             await eventually(lambda: watch.seen.groups)
@@ -101,7 +111,6 @@ async def test_a_server_that_is_away_or_no_stream_at_all_is_none_of_its_business
             await eventually(lambda: watch.seen.groups)
         await eventually(lambda: not watch.seen.groups)
         assert watch.used == {}
-    assert told.entries == []
 
 
 async def test_a_daemon_shows_how_far_each_group_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,7 +181,7 @@ async def test_after_five_deliveries_an_alert_goes_to_the_dead_letters_and_the_n
     assert (letter["id"], letter["stream_id"], letter["group"], letter["consumer"]) == ("alert-1", "1-0", GROUP, "one")
     assert json.loads(letter["data"]) == alert_of(1)
     assert [event.kind for event in events] == ["live", "buried"]
-    assert (consumer.buried, await pending_of(redis)) == (1, [("2-0", 1)])
+    assert (consumer.buried, await pending_of(redis)) == (1, [("2-0", 0)])
 
 
 POISON = {
@@ -211,7 +211,7 @@ async def test_what_is_no_alert_goes_to_the_dead_letters_and_the_consumer_goes_o
     assert POISON[data] in letter["reason"]
     assert int(letter["data_bytes"]) == len(data)
     assert len(letter["data"]) <= 65_536
-    assert await pending_of(redis) == [("2-0", 1)]
+    assert await pending_of(redis) == [("2-0", 0)]
 
 
 async def test_an_entry_without_data_and_with_foreign_fields_is_buried_without_them(
@@ -242,6 +242,7 @@ async def test_what_a_dead_consumer_left_is_taken_over_and_is_not_lost(redis: Re
     await add(redis, 1, 2, 3)
     async with consumer_of(redis_port, "dead") as dead:
         assert await take(dead, 2) == named(1, 2)
+        await dead.close()  # so that it cannot end orderly
     events: list[ConsumerEvent] = []
     async with consumer_of(redis_port, "living", events=events) as living:
         assert await take(living, 1) == named(3)
@@ -440,6 +441,44 @@ async def test_without_automatic_a_restart_gives_all_again_in_order(redis: Redis
         assert await take(consumer, 20) == named(*range(1, 21))
     async with consumer_of(redis_port, automatic=False) as consumer:
         assert await take(consumer, 30) == named(*range(1, 31))
+
+
+async def test_an_orderly_stop_is_no_try_and_another_consumer_may_go_on_at_once(redis: Redis, redis_port: int) -> None:
+    await add(redis, 1, 2)
+    for _ in range(10):
+        async with consumer_of(redis_port, policy=PATIENT, automatic=False) as consumer:
+            assert await take(consumer, 2) == named(1, 2)
+    assert await pending_of(redis) == [("1-0", 0), ("2-0", 0)]
+    async with consumer_of(redis_port, "other", PATIENT) as other:
+        assert sorted(await take(other, 2)) == named(1, 2)
+
+
+async def test_a_task_that_is_cancelled_in_its_body_gives_the_alert_back(redis: Redis, redis_port: int) -> None:
+    await add(redis, 1)
+    await redis.xgroup_create(KEY, GROUP, "0")
+
+    async def work() -> None:
+        async with consumer_of(redis_port, policy=PATIENT) as consumer:
+            async for _ in consumer:
+                await asyncio.sleep(60)
+
+    for _ in range(10):
+        task = asyncio.ensure_future(work())
+        await eventually(lambda: settled(redis, [("1-0", 1)]))
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert await pending_of(redis) == [("1-0", 0)]
+
+
+async def test_an_entry_that_never_arrives_whole_is_given_up_unread(redis: Redis, redis_port: int) -> None:
+    await add_data(redis, 1, b"x" * 10_000_000)
+    await add(redis, 2)
+    async with Proxy("127.0.0.1", redis_port) as proxy:
+        proxy.mode = "slow"
+        async with consumer_of(proxy.port, policy=PATIENT._replace(tries=2)) as consumer:
+            assert await take(consumer, 1) == named(2)
+    (letter,) = await letters(redis)
+    assert (letter["stream_id"], letter["deliveries"], letter["data"]) == ("1-0", "3", "")
 
 
 async def test_more_alerts_than_may_be_held_are_refused_until_some_are_acknowledged(
