@@ -47,6 +47,7 @@ class _Ledger:
         spent: alerts of today.
         threshold: that candidates have to lie above.
         share: of those that lie right at it, the part that passes.
+        due: minutes to the close of the regular session when the threshold was last to be set, NaN where it is set.
     """
 
     def __init__(self) -> None:
@@ -54,7 +55,7 @@ class _Ledger:
         self.left = np.full((1 + DAYS, SAMPLE), np.nan)
         self.seen, self.floor = np.full(1 + DAYS, NEVER), np.full(1 + DAYS, -np.inf)
         self.seen[0] = self.spent = 0
-        self.threshold, self.share = -np.inf, 1.0
+        self.threshold, self.share, self.due = -np.inf, 1.0, np.nan
 
     def begin_day(self) -> None:
         """Today becomes yesterday."""
@@ -82,7 +83,13 @@ class _Ledger:
             return DOUBLE * budget
         return budget * (0.25 + DOUBLE * float(np.clip(1.0 - left / REGULAR_MINUTES, 0.0, 1.0)))
 
-    def steer(self, budget: int, left: float) -> None:
+    def settle(self, budget: int) -> None:
+        """Set the threshold if it is due, as it would have been then: nothing has come since."""
+        if self.due == self.due:
+            self._steer(budget, self.due)
+            self.due = np.nan
+
+    def _steer(self, budget: int, left: float) -> None:
         """Set the threshold for the rest of the day, of which `left` minutes of the regular session remain."""
         values, weights = self._to_come(left)
         order = np.argsort(-values, kind="stable")
@@ -162,6 +169,7 @@ class Budgets:
         if rule not in self._ledgers:
             return True
         self._reach(day)
+        self._settle(rule)
         ledger, value = self._ledgers[rule], value if value == value else -np.inf  # noqa: PLR0124 - NaN
         passes = value > ledger.threshold or (value == ledger.threshold and chance < ledger.share)
         if late:
@@ -176,20 +184,25 @@ class Budgets:
         """A candidate passed before what is known here: it was spent."""
         if rule in self._ledgers:
             self._reach(day)
+            self._settle(rule)
             self._ledgers[rule].note(value if value == value else -np.inf, left)  # noqa: PLR0124 - NaN
             self._ledgers[rule].spent += 1
 
     def steer(self, day: int, left: float) -> None:
-        """The market's minute has closed, `left` minutes before the regular close: set all thresholds."""
+        """The market's minute has closed, `left` minutes before the regular close: all thresholds are to be set.
+
+        Each is when the next candidate of its rule comes, or somebody looks at it: most minutes have none.
+        """
         self._reach(day)
-        for number, ledger in self._ledgers.items():
-            ledger.steer(self._budgets[number], left)
+        for ledger in self._ledgers.values():
+            ledger.due = left
 
     def standing(self, rule: int) -> dict[str, float | None]:
         """Budget, spent, candidates and threshold of today; nothing for a rule without a budget."""
         ledger = self._ledgers.get(rule)
         if ledger is None:
             return {}
+        self._settle(rule)
         threshold = ledger.threshold if np.isfinite(ledger.threshold) else None
         candidates = float(ledger.seen[0])
         return {
@@ -201,6 +214,7 @@ class Budgets:
 
     def to_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
         """``day``, and of each rule with a budget ``NAME@VERSION/values`` and so on."""
+        self._settle(*self._ledgers)
         parts = {
             f"{key}/{name}": a for key, n in self._keys.items() for name, a in self._ledgers[n].to_arrays().items()
         }
@@ -229,6 +243,11 @@ class Budgets:
     def _reach(self, day: int) -> None:
         """A day without candidates of a rule counts as a day of it, too."""
         if day > self._day:
+            self._settle(*self._ledgers)
             for ledger in self._ledgers.values() if self._day != NEVER else ():
                 ledger.begin_day()
             self._day = day
+
+    def _settle(self, *rules: int) -> None:
+        for rule in rules:
+            self._ledgers[rule].settle(self._budgets[rule])

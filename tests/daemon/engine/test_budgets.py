@@ -121,3 +121,19 @@ def test_saved_arrays_that_do_not_fit_are_refused(spoil: str) -> None:
     name = next(name for name in arrays if name.endswith(spoil))
     with pytest.raises(StateError):
         budgets().load_arrays({**arrays, name: np.zeros(3)})
+
+
+def test_thresholds_are_the_same_whether_anybody_looks_at_them_meanwhile_or_not() -> None:
+    alone, looked_at = budgets(), budgets()
+    for number in range(8):
+        values = market(number, 150)
+        for minute, now in enumerate(values):
+            left = float(len(values) - minute)
+            told = [[one.admit(0, value, 0.5, number, left) for value in now] for one in (alone, looked_at)]
+            assert told[0] == told[1]
+            for one in (alone, looked_at):
+                one.steer(number, left - 1.0)
+            looked_at.standing(0)
+    both = alone.to_arrays(), looked_at.to_arrays()
+    for name in both[0]:
+        np.testing.assert_array_equal(both[0][name], both[1][name])
