@@ -32,6 +32,9 @@ MARKUP: Final = Markup(
 )
 
 _IMAGE: Final = "chart.png"
+_AGENT: Final = {"User-Agent": "DiscordBot (technic, 1)"}
+"""Of that form, or Discord's gate may shut."""
+
 _NOT_WITH_IMAGE: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
 
 
@@ -61,12 +64,12 @@ class Discord:
         content: dict[str, Any] = {"content": compose(message, MARKUP), "allowed_mentions": {"parse": []}}
         address = str(URL(self._url.reveal()).update_query(wait="true"))
         if not message.image:
-            return await self._wire.ask("POST", address, json=content)
+            return await self._wire.ask("POST", address, headers=_AGENT, json=content)
         content["attachments"] = [{"id": 0, "filename": _IMAGE}]
         form = aiohttp.FormData()
         form.add_field("payload_json", json.dumps(content), content_type="application/json")
         form.add_field("files[0]", message.image, filename=_IMAGE, content_type="image/png")
-        return await self._wire.ask("POST", address, data=form)
+        return await self._wire.ask("POST", address, headers=_AGENT, data=form)
 
 
 def _verdict(reply: Reply) -> Answer:

@@ -52,6 +52,7 @@ async def test_discord_mentions_nobody_and_waits(service: ChatService, session: 
     await channel("discord", service, session).send(MESSAGE)
     (asked,) = service.taken
     assert asked.query == {"wait": "true"}
+    assert asked.headers["User-Agent"].startswith("DiscordBot (")
     assert asked.document["allowed_mentions"] == {"parse": []}
     assert asked.document["content"].splitlines()[0] == "**ACME breaks out**"
     assert f"<{MESSAGE.link}>" in asked.document["content"]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -57,3 +59,24 @@ def test_kinds_are_told() -> None:
 def build(kind: str, settings: dict[str, Any]) -> object:
     nothing: aiohttp.ClientSession = None  # type: ignore[assignment]
     return sender(kind, settings, nothing)
+
+
+def test_the_page_lists_every_setting_of_every_kind() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "channels.md").read_text()
+    listed = set(re.findall(r"^\| `(\w+)` \| `(\w+)` \|", page, re.MULTILINE))
+    assert listed == {(kind, name) for kind in KINDS for name in asked(kind)}
+
+
+def asked(kind: str) -> set[str]:
+    """What senders of `kind` look for, in all their forms."""
+    return {
+        name
+        for form in ({}, {"url": "x"})
+        for name in re.findall(r"\w+", told(kind, {**form, "??": 1}).partition("it takes ")[2].partition(";")[0])
+    }
+
+
+def told(kind: str, settings: dict[str, Any]) -> str:
+    with pytest.raises(ChatSettingsError) as raised:
+        build(kind, settings)
+    return str(raised.value)
