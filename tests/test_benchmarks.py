@@ -151,3 +151,14 @@ def test_technic_and_its_peers_give_the_same_averages_and_strength() -> None:
         ours.run(ours.prepare(0))
         (update, taken), *_ = Peer("ta-lib", [one], bars[:, :, 1:2], 198)._calls
         assert update(*taken[1]) == pytest.approx(ours.frame.out[0, 1], rel=1e-9), one.name
+
+
+def test_the_leaderboard_is_told_with_the_engines_share_and_the_plain_way_beside_it() -> None:
+    ran = bench("--quick", "leaderboard")
+    assert ran.returncode == 0, ran.stderr.decode()
+    results = orjson.loads(ran.stdout)["results"]
+    parts = ("rank", "write", "standstill", "server")
+    assert [one["name"] for one in results] == [f"leaderboard.{part}" for part in parts]
+    assert [list(one["peers"]) for one in results] == [[], *3 * [["one pipeline"]]]
+    assert all(one["technic"] >= 0 and one["unit"] == "ms" for one in results)
+    assert results[0]["detail"]["p99_ms"] > 0
