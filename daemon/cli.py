@@ -39,6 +39,7 @@ class Stream(StrEnum):
 
     alerts = "alerts"
     events = "events"
+    dead = "dead"
 
 
 class Order(StrEnum):
@@ -319,7 +320,7 @@ def tail(
     duration: Duration = None,
     as_json: Json = False,
 ) -> None:
-    """Show alerts or events.
+    """Show alerts, events or dead letters.
 
     The newest ones, oldest first; with --follow those that come, too. With --json one list, or one object a line when
     following.

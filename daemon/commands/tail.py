@@ -85,7 +85,9 @@ async def _print(reader: Tail, last: Sequence[Entry], *, follow: bool, as_json: 
 
 
 def entry(stream_id: str, fields: Mapping[str, str]) -> dict[str, Any]:
-    """One entry as it is shown: its stream id, and the whole alert or the event's fields."""
+    """One entry as it is shown: its stream id, and the whole alert, or the fields of an event or a dead letter."""
+    if _is_letter(fields):
+        return {**fields, "stream_id": stream_id, "entry": fields["stream_id"]}
     try:
         whole = json.loads(fields["data"])
     except (KeyError, ValueError):
@@ -93,11 +95,18 @@ def entry(stream_id: str, fields: Mapping[str, str]) -> dict[str, Any]:
     return {"stream_id": stream_id, **(whole if isinstance(whole, dict) else fields)}
 
 
+def _is_letter(fields: Mapping[str, Any]) -> bool:
+    """Whether it is of a dead letter, which names the entry that was given up."""
+    return "reason" in fields and "stream_id" in fields and "kind" not in fields
+
+
 def _line(found: Mapping[str, Any], *, as_json: bool) -> str:
     if as_json:
         return json.dumps(found, ensure_ascii=False)
     rest = dict(found)
     delivered_ms = int(rest.pop("stream_id").partition("-")[0])
+    if "entry" in rest and "reason" in rest:
+        return escaped(f"{_when(delivered_ms)}  {_letter(rest)}")
     if "rule" in rest and "kind" not in rest:
         return escaped(f"{_when(_bar_ms(rest, delivered_ms))}  {_alert(rest)}")
     return escaped(f"{_when(delivered_ms)}  {_event(rest)}")
@@ -122,6 +131,12 @@ def _alert(alert: Mapping[str, Any]) -> str:
     words += [f"price {_dollars(price)}"] if isinstance(price, int | float) else []
     words += [f"score {score:.3f}"] if isinstance(score, int | float) else []
     return " ".join([*words, *_because(alert.get("values"))])
+
+
+def _letter(letter: Mapping[str, Any]) -> str:
+    """What was given up, by whom, and why; not what it held."""
+    named = ("entry", "rule", "symbol", "id", "group", "consumer", "deliveries")
+    return " ".join([*(f"{name}={letter[name]}" for name in named if letter.get(name)), f"reason={letter['reason']}"])
 
 
 def _dollars(price: float) -> str:

@@ -51,6 +51,14 @@ def test_an_events_line_has_the_time_it_was_told_at() -> None:
     assert line.split()[2:] == ["EDT", "feed.state", "state=live"]
 
 
+def test_a_dead_letter_has_its_own_place_that_of_its_entry_and_the_reason() -> None:
+    fields = {"stream_id": "1-0", "reason": "it was given out 5 times", "group": "g", "data": "{}", "rule": "gap"}
+    shown = tail.entry("1753363800000-0", fields)
+    assert shown == {**fields, "stream_id": "1753363800000-0", "entry": "1-0"}
+    line = tail._line(shown, as_json=False)
+    assert line == "2025-07-24 09:30:00 EDT  entry=1-0 rule=gap group=g reason=it was given out 5 times"
+
+
 def test_an_event_about_a_rule_is_no_alert() -> None:
     event = {"kind": "silence.set", "at_ms": "5", "rule": "gap", "symbol": "*", "how": "mute", "by": "anna"}
     line = tail._line({"stream_id": "1753363800000-0", **event}, as_json=False)
