@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,6 +16,7 @@ from daemon.config import HttpSection
 from daemon.engine.sessions import SessionTable
 from daemon.metrics import Metrics
 from daemon.silencing import stranger
+from daemon.web import guard
 from daemon.web.readiness import Readiness
 from daemon.web.server import Api, Pages, serving
 from daemon.web.silences import SilencesApi, World
@@ -158,6 +160,18 @@ async def test_a_body_is_short_has_a_length_and_stands_where_one_belongs(service
     for method, path, body, status in refused:
         async with service.http.request(method, f"{service.url}{path}", data=body) as answer:
             assert answer.status == status
+
+
+async def test_a_body_that_never_comes_is_not_waited_for(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "PATIENCE_S", 0.2)
+    head = "POST /api/v1/silences HTTP/1.1", f"Host: {service.url[7:]}", f"Authorization: Bearer {TOKEN}"
+    lines = *head, "Content-Type: application/json", "Content-Length: 100", "Connection: close", "", '{"kind":'
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(service.url.rpartition(":")[2]))
+    writer.write("\r\n".join(lines).encode())
+    async with asyncio.timeout(10):
+        assert (await reader.readline()).split()[1] == b"503"
+    writer.close()
+    assert not await service.redis.exists("t:silences")
 
 
 async def test_a_foreign_name_is_not_answered_even_with_the_token(service: Service) -> None:
