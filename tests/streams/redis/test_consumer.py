@@ -435,6 +435,34 @@ async def settled(redis: Redis, pending: list[tuple[str, int]]) -> bool:
     return await pending_of(redis) == pending
 
 
+async def test_what_is_held_is_not_given_again_after_an_outage(redis: Redis, redis_port: int) -> None:
+    await add(redis, 1, 2)
+    async with (
+        Proxy("127.0.0.1", redis_port) as proxy,
+        consumer_of(proxy.port, policy=PATIENT, automatic=False) as consumer,
+    ):
+        assert await take(consumer, 2) == named(1, 2)
+        await proxy.cut_all()
+        await add(redis, 3)
+        assert await take(consumer, 1) == named(3)
+        assert await pending_of(redis) == [("1-0", 1), ("2-0", 1), ("3-0", 1)]
+
+
+async def test_what_is_held_is_not_given_again_by_a_server_that_was_emptied_and_can_be_acknowledged(
+    redis: Redis, redis_port: int
+) -> None:
+    await add(redis, 1, 2)
+    async with consumer_of(redis_port, policy=PATIENT, automatic=False) as consumer:
+        held = [await anext(consumer) for _ in range(2)]
+        waiting = asyncio.ensure_future(take(consumer, 1))
+        await eventually(lambda: consumer.pending == 2)
+        await redis.flushall()
+        await add(redis, 1, 2, 3)
+        assert await waiting == named(3)
+        await consumer.ack(*held)
+        assert await pending_of(redis) == [("3-0", 1)]
+
+
 async def test_without_automatic_a_restart_gives_all_again_in_order(redis: Redis, redis_port: int) -> None:
     await add(redis, *range(1, 31))
     async with consumer_of(redis_port, automatic=False) as consumer:
