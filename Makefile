@@ -2,9 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.locked
+SYNAPSE := .synapse/.locked
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check bench bench-data lint fmt clean lock
+.PHONY: help setup synapse demo run test check bench bench-data lint fmt clean lock
 
 help:  ## say what each target does
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,7 +23,13 @@ demo: setup  ## the whole thing on this machine: exchange, daemon, Redis, live t
 run: setup  ## the daemon, by technic.toml
 	$(BIN)/technic run
 
-test: setup  ## every test; real data from ../shared/data or $TECHNIC_DATA
+$(SYNAPSE): tests/synapse.lock
+	$(PYTHON) -m venv .synapse
+	.synapse/bin/pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r tests/synapse.lock && touch $@
+
+synapse: $(SYNAPSE)  ## a real Matrix server for the tests, in an environment of its own
+
+test: setup synapse  ## every test; real data from ../shared/data or $TECHNIC_DATA
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: lint test  ## what has to pass before a change lands
@@ -41,7 +48,7 @@ fmt: setup  ## format and mend what ruff can mend
 	$(BIN)/ruff check --fix-only . && $(BIN)/ruff format .
 
 clean:  ## remove what the targets made
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .synapse build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lock:  ## pin all dependencies anew (needs uv)
