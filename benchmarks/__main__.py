@@ -18,6 +18,7 @@ QUESTIONS = {
     "market_second": "10,000 second bars of 10,000 symbols, from frames to alerts on disk",
     "indicators": "40 indicator outputs of 10,000 symbols, one by one and together, by window, on disk, in memory",
     "leaderboard": "all scores of 10,000 symbols and 1,200 hashes into Redis at the close of a minute",
+    "rules": "a market minute of 10,000 symbols with 1, the 12 that ship, and 100 rules",
     "data": "scans that know nothing and everything, and loading a year of days; needs the real bars",
     "warmup": "starts of a daemon that knows nothing, and that has all in its store, 12,000 symbols",
     "prefetch": "what is there when an alert comes, prefetched in four ways; needs the real bars",

@@ -94,10 +94,15 @@ class Alert(msgspec.Struct, frozen=True):
     about: dict[str, Any] = {}
     v: int = SCHEMA
 
-    def at(self, scored_ms: int, about: dict[str, Any], name: str = "") -> Alert:
-        """The same alert with the wall clock of the engine's decision, and what is at hand of its symbol."""
+    def at(self, scored_ms: int, about: dict[str, Any]) -> Alert:
+        """The same alert with the wall clock of the engine's decision, and what is at hand of its symbol.
+
+        The company's name is taken from there, and its sector where the engine knows none.
+        """
         times = msgspec.structs.replace(self.times, scored_ms=scored_ms)
-        return msgspec.structs.replace(self, times=times, about=about, name=name)
+        company = [known["known"] for kind in ("details", "company") if (known := about.get(kind)) and known["known"]]
+        name, sector = (next((one[key] for one in company if one.get(key)), "") for key in ("name", "sector"))
+        return msgspec.structs.replace(self, times=times, about=about, name=name, sector=self.sector or sector)
 
     def json(self) -> bytes:
         """The alert as one JSON object."""

@@ -84,9 +84,13 @@ def test_the_entry_has_flat_fields_to_filter_on_and_the_whole_alert() -> None:
 
 
 def test_the_wall_clock_and_what_is_at_hand_are_stamped_on_a_copy() -> None:
-    stamped = alert().at(99, {"name": "Berkshire"})
+    about = {"company": {"as_of_ms": 5, "known": {"name": "Berkshire Hathaway", "sector": "Financials"}}}
+    stamped = alert().at(99, about)
     assert stamped.times == Times(BAR_MS + 60_000, BAR_MS + 61_000, 99)
-    assert stamped.about == {"name": "Berkshire"}
+    assert (stamped.about, stamped.name, stamped.sector) == (about, "Berkshire Hathaway", "Financials")
+    assert alert(sector="Insurance").at(99, about).sector == "Insurance"
+    nothing = alert().at(99, {"details": {"as_of_ms": 5, "known": None}})
+    assert (nothing.name, nothing.sector) == ("", "")
     assert (alert().times.scored_ms, alert().about) == (0, {})
     assert digest([stamped]) == digest([alert()])
 
