@@ -17,10 +17,10 @@ import numpy as np
 from daemon.engine.errors import StateError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from daemon.engine.rules import Rule
-    from streams.types import Floats
+    from streams.types import Flags, Floats, Longs
 
 DAYS: Final = 5
 """Past days that say what is to come."""
@@ -34,6 +34,9 @@ FEW: Final = 3.0
 BUSIEST: Final = 3.0
 """How much busier, or quieter, than the past days today may be taken for."""
 NEVER: Final = -1
+SPREAD: Final = 8
+"""Moments at which the candidates of a day that are not kept are taken to have come."""
+NOTHING: Final = (np.zeros(0), np.zeros(0), np.zeros(0))
 
 
 class _Ledger:
@@ -56,6 +59,7 @@ class _Ledger:
         self.seen, self.floor = np.full(1 + DAYS, NEVER), np.full(1 + DAYS, -np.inf)
         self.seen[0] = self.spent = 0
         self.threshold, self.share, self.due = -np.inf, 1.0, np.nan
+        self._past: tuple[Floats, Floats, Floats] | None = None
 
     def begin_day(self) -> None:
         """Today becomes yesterday."""
@@ -64,18 +68,20 @@ class _Ledger:
         self.values[0] = self.left[0] = np.nan
         self.seen[0] = self.spent = 0
         self.floor[0] = -np.inf
+        self._past = None
 
-    def note(self, value: float, left: float) -> None:
-        """One more candidate; where there is no room, the lowest goes."""
-        place = int(self.seen[0])
-        self.seen[0] += 1
-        if place >= SAMPLE:
-            place = int(np.argmin(self.values[0]))
-            lower = min(value, float(self.values[0, place]))
-            self.floor[0] = max(self.floor[0], lower)
-            if lower == value:
-                return
-        self.values[0, place], self.left[0, place] = value, left
+    def note(self, values: Floats, left: float) -> None:
+        """More candidates; where there is no room, the lowest go."""
+        kept, seen = min(int(self.seen[0]), SAMPLE), int(self.seen[0]) + len(values)
+        together = np.concatenate([self.values[0, :kept], values])
+        moments = np.concatenate([self.left[0, :kept], np.full(len(values), left)])
+        if seen > SAMPLE:
+            order = np.argsort(-together, kind="stable")
+            if len(order) > SAMPLE:
+                self.floor[0] = max(self.floor[0], together[order[SAMPLE]])
+            together, moments = together[order[:SAMPLE]], moments[order[:SAMPLE]]
+        self.seen[0] = seen
+        self.values[0, : len(together)], self.left[0, : len(together)] = together, moments
 
     def most(self, budget: int, left: float) -> float:
         """What may be spent by now: a first day must not be over in its first minute."""
@@ -85,15 +91,14 @@ class _Ledger:
 
     def settle(self, budget: int) -> None:
         """Set the threshold if it is due, as it would have been then: nothing has come since."""
-        if self.due == self.due:
+        if not np.isnan(self.due):
             self._steer(budget, self.due)
             self.due = np.nan
 
     def _steer(self, budget: int, left: float) -> None:
         """Set the threshold for the rest of the day, of which `left` minutes of the regular session remain."""
         values, weights = self._to_come(left)
-        order = np.argsort(-values, kind="stable")
-        values, reached = values[order], np.cumsum(weights[order])
+        reached = np.cumsum(weights)
         wanted = float(budget - self.spent)
         if wanted <= 0.0:
             self.threshold, self.share = float(np.nanmax(self.values, initial=-np.inf)), 0.0
@@ -101,28 +106,40 @@ class _Ledger:
             self.threshold, self.share = -np.inf, 1.0
         else:
             self.threshold = float(values[np.searchsorted(reached, wanted)])
-            above = float(reached[values > self.threshold].max(initial=0.0))
-            upto = float(reached[values >= self.threshold].max())
-            self.share = (wanted - above) / (upto - above)
+            first, last = (int(np.searchsorted(-values, -self.threshold, side)) for side in ("left", "right"))
+            above = float(reached[first - 1]) if first else 0.0
+            self.share = (wanted - above) / (float(reached[last - 1]) - above)
 
     def _to_come(self, left: float) -> tuple[Floats, Floats]:
-        """Values of candidates that the rest of the day is like, and how many each of them stands for."""
-        past = np.flatnonzero(self.seen[1:] >= 0) + 1
-        if not len(past):
+        """Values of candidates that the rest of the day is like, highest first, and how many each stands for."""
+        if self._past is None:
+            self._past = self._days_before()
+        if self._past is NOTHING:
             gone = max(REGULAR_MINUTES - left, 5.0)
-            return self._of(0, np.inf, max(left, 0.0) / gone)
-        before = sum(self._of(day, np.inf, 1.0)[1].sum() - self._of(day, left, 1.0)[1].sum() for day in past.tolist())
-        busy = float(np.clip((self.seen[0] + FEW) / (before / len(past) + FEW), 1.0 / BUSIEST, BUSIEST))
-        parts = [self._of(day, left, busy / len(past)) for day in past.tolist()]
-        return np.concatenate([values for values, _ in parts]), np.concatenate([weights for _, weights in parts])
+            values, _, weights = _sorted([self._of(0)])
+            return values, weights * (max(left, 0.0) / gone)
+        values, moments, weights = self._past
+        chosen = weights * (moments < left)
+        busy = (float(self.seen[0]) + FEW) / (float(weights.sum() - chosen.sum()) + FEW)
+        return values, chosen * min(max(busy, 1.0 / BUSIEST), BUSIEST)
 
-    def _of(self, day: int, left: float, weight: float) -> tuple[Floats, Floats]:
-        """A day's candidates after a moment, each of a weight; the rest are all like the best of them."""
+    def _days_before(self) -> tuple[Floats, Floats, Floats]:
+        """All past candidates as if they were of one day: values, highest first, moments, and weights."""
+        past = (np.flatnonzero(self.seen[1:] >= 0) + 1).tolist()
+        if not past:
+            return NOTHING
+        values, moments, weights = _sorted([self._of(day) for day in past])
+        return values, moments, weights / len(past)
+
+    def _of(self, day: int) -> tuple[Floats, Floats, Floats]:
+        """A day's candidates; the rest are all like the best of them, at moments like those of the kept."""
         kept = min(int(self.seen[day]), SAMPLE)
-        chosen = self.left[day, :kept] < left
-        gone = (int(self.seen[day]) - kept) * (chosen.mean() if kept else 0.0)
-        values = np.append(self.values[day, :kept][chosen], self.floor[day])
-        return values, np.append(np.full(int(chosen.sum()), weight), gone * weight)
+        values, moments, weights = self.values[day, :kept], self.left[day, :kept], np.ones(kept)
+        if gone := int(self.seen[day]) - kept:
+            values = np.append(values, np.full(SPREAD, self.floor[day]))
+            moments = np.append(moments, np.quantile(self.left[day, :kept], (np.arange(SPREAD) + 0.5) / SPREAD))
+            weights = np.append(weights, np.full(SPREAD, gone / SPREAD))
+        return values, moments, weights
 
     def to_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
         """Everything, as views and small arrays."""
@@ -139,7 +156,7 @@ class _Ledger:
         self.values, self.left = arrays["values"].copy(), arrays["left"].copy()
         self.seen, self.floor = arrays["seen"].astype(np.int64), arrays["floor"].copy()
         spent, self.threshold, self.share = arrays["now"].tolist()
-        self.spent = int(spent)
+        self.spent, self._past = int(spent), None
 
 
 class Budgets:
@@ -155,37 +172,49 @@ class Budgets:
         self._ledgers = {number: _Ledger() for number in self._budgets}
         self._day = NEVER
 
-    def admit(self, rule: int, value: float, chance: float, day: int, left: float, *, late: bool = False) -> bool:
-        """Whether a candidate is told; it is spent then.
+    def admit(
+        self,
+        rule: int,
+        values: Floats,
+        chances: Callable[[Longs], Floats],
+        day: int,
+        left: float,
+        *,
+        late: bool = False,
+    ) -> Flags:
+        """Which of a rule's candidates of one moment are told, ``bool[n]``; those are spent then.
 
         Args:
             rule: its number; one without a budget passes everything.
-            value: what candidates are ordered by, NaN where not known: the lowest of all.
-            chance: 0 to 1, decides among equals at the threshold.
+            values: ``float64[n]``, what candidates are ordered by, the best first; NaN where not known: the lowest.
+            chances: of candidates at some places 0 to 1 each, decides among equals at the threshold.
             day: the trading day; candidates come in order of days.
             left: minutes to the close of the regular session, negative after it.
-            late: it neither spends nor steers.
+            late: they neither spend nor steer.
         """
         if rule not in self._ledgers:
-            return True
+            return np.ones(len(values), np.bool_)
         self._reach(day)
         self._settle(rule)
-        ledger, value = self._ledgers[rule], value if value == value else -np.inf  # noqa: PLR0124 - NaN
-        passes = value > ledger.threshold or (value == ledger.threshold and chance < ledger.share)
+        ledger, values = self._ledgers[rule], np.where(np.isnan(values), -np.inf, values)
+        passes = values > ledger.threshold
+        equal = np.flatnonzero(values == ledger.threshold)
+        passes[equal] = True if ledger.share >= 1.0 else chances(equal) < ledger.share
         if late:
             return passes
-        ledger.note(value, left)
-        if not passes or ledger.spent >= ledger.most(self._budgets[rule], left):
-            return False
-        ledger.spent += 1
-        return True
+        ledger.note(values, left)
+        places = np.flatnonzero(passes)
+        room = max(0, int(np.ceil(ledger.most(self._budgets[rule], left) - ledger.spent)))
+        passes[places[room:]] = False
+        ledger.spent += min(len(places), room)
+        return passes
 
     def known(self, rule: int, value: float, day: int, left: float) -> None:
         """A candidate passed before what is known here: it was spent."""
         if rule in self._ledgers:
             self._reach(day)
             self._settle(rule)
-            self._ledgers[rule].note(value if value == value else -np.inf, left)  # noqa: PLR0124 - NaN
+            self._ledgers[rule].note(np.array([-np.inf if np.isnan(value) else value]), left)
             self._ledgers[rule].spent += 1
 
     def steer(self, day: int, left: float) -> None:
@@ -251,3 +280,10 @@ class Budgets:
     def _settle(self, *rules: int) -> None:
         for rule in rules:
             self._ledgers[rule].settle(self._budgets[rule])
+
+
+def _sorted(days: Sequence[tuple[Floats, Floats, Floats]]) -> tuple[Floats, Floats, Floats]:
+    """All of them, highest values first."""
+    values, moments, weights = (np.concatenate([day[part] for day in days]) for part in range(3))
+    order = np.argsort(-values, kind="stable")
+    return values[order], moments[order], weights[order]

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 LISTED: Final = 1_000
 """Candidates held back that can be listed; the oldest go."""
+LISTED_AT_ONCE: Final = 20
+"""Of one rule and look, the best."""
 REASONS: Final = ("cooldown", "budget", "per_symbol")
 _WIDEST: Final = "S128"
 
@@ -119,23 +121,44 @@ class Telling:
         return self.episodes.step(conditions, rows, start_ms, judged, ended=ended, seen_ms=seen_ms, anchor_ms=at.anchor)
 
     def choose(self, found: Candidates, start_ms: int, at: Moment, *, late: bool) -> list[Told]:
-        """Those of a rule's candidates that are told, the best first."""
+        """Those of a rule's candidates that are told, the best first. Cost: vectors, and some µs for each that is."""
         self._begin(at.day)
-        told = []
-        for leader, members in self._groups(found):
-            wish = self._wish(found, leader)
-            symbol, row = found.symbols[leader].decode(), int(found.rows[leader])
-            reason = self._refusal(wish, row, at, _left(at, start_ms), late=late)
-            if reason:
-                self.counts[self._rules[found.rule].name, reason] += 1
-                self.held.append(Held(self._rules[found.rule].name, symbol, start_ms, wish.value, reason))
-                continue
-            for place in (leader, *members):
-                self.episodes.tell(found.rule, int(found.rows[place]), start_ms)
-            self._told[row] += 1
-            if not self._is_known(found, (leader, *members), start_ms, wish.id):
-                told.append(wish._replace(members=tuple(int(found.positions[place]) for place in members)))
-        return told
+        groups = self._groups(found)
+        leaders = np.array(list(groups))
+        if self._per_symbol:
+            free = self._told[found.rows[leaders]] < self._per_symbol
+            self._hold_back(found, leaders[~free], start_ms, "per_symbol")
+            leaders = leaders[free]
+        passes = self.budgets.admit(
+            found.rule,
+            found.values[leaders],
+            lambda places: np.array([_chance(self._identity(found, leader)) for leader in leaders[places].tolist()]),
+            at.day,
+            _left(at, start_ms),
+            late=late,
+        )
+        self._hold_back(found, leaders[~passes], start_ms, "budget")
+        told = (self._told_of(found, leader, groups[leader], start_ms) for leader in leaders[passes].tolist())
+        return [one for one in told if one]
+
+    def _told_of(self, found: Candidates, leader: int, members: Sequence[int], start_ms: int) -> Told | None:
+        """An alert, its episodes noted as told; None where it was given before a restart."""
+        identity, places = self._identity(found, leader), (leader, *members)
+        for row in found.rows[list(places)].tolist():
+            self.episodes.tell(found.rule, row, start_ms)
+        self._told[found.rows[leader]] += 1
+        if self._is_known(found, places, start_ms, identity):
+            return None
+        others = tuple(int(found.positions[place]) for place in members)
+        return Told(identity, found.rule, int(found.positions[leader]), float(found.values[leader]), others)
+
+    def _hold_back(self, found: Candidates, places: Longs, start_ms: int, reason: str) -> None:
+        name = self._rules[found.rule].name
+        self.counts[name, reason] += len(places)
+        self.held.extend(
+            Held(name, found.symbols[place].decode(), start_ms, float(found.values[place]), reason)
+            for place in places[:LISTED_AT_ONCE].tolist()
+        )
 
     def steer(self, minute_ms: int, at: Moment) -> None:
         """The market's minute has closed."""
@@ -220,30 +243,22 @@ class Telling:
         for key, identity, (row, start_ms), value in known:
             self.remember(key.decode(), row, identity.decode(), start_ms, value)
 
-    def _groups(self, found: Candidates) -> Iterable[tuple[int, tuple[int, ...]]]:
-        """Leaders and members, by their places in `found`, the best leader first; equals by symbol."""
+    def _groups(self, found: Candidates) -> dict[int, tuple[int, ...]]:
+        """Members by their leader, places in `found`, the best leader first; equals by symbol."""
         values = np.where(np.isnan(found.values), -np.inf, found.values)
         order = np.lexsort((found.symbols, -values)).tolist()
-        if self._rules[found.rule].group:
-            grouped: dict[int, list[int]] = {}
-            for place in order:
-                sector = int(found.sectors[place])
-                grouped.setdefault(sector if sector != UNKNOWN else -1 - place, []).append(place)
-            return [(places[0], tuple(places[1:])) for places in grouped.values()]
-        return [(place, ()) for place in order]
+        if not self._rules[found.rule].group:
+            return dict.fromkeys(order, ())
+        grouped: dict[int, list[int]] = {}
+        for place in order:
+            sector = int(found.sectors[place])
+            grouped.setdefault(sector if sector != UNKNOWN else -1 - place, []).append(place)
+        return {places[0]: tuple(places[1:]) for places in grouped.values()}
 
-    def _wish(self, found: Candidates, place: int) -> Told:
-        rule, row = self._rules[found.rule], int(found.rows[place])
-        begun_ms = int(self.episodes.start_ms[found.rule, row])
-        identity = alert_id(rule.name, rule.version, bytes(found.symbols[place]), begun_ms)
-        return Told(identity, found.rule, int(found.positions[place]), float(found.values[place]))
-
-    def _refusal(self, wish: Told, row: int, at: Moment, left: float, *, late: bool) -> str:
-        """Why a candidate is not told; empty where it is."""
-        if self._per_symbol and self._told[row] >= self._per_symbol:
-            return "per_symbol"
-        chance = int(wish.id[:8], 16) / 2**32
-        return "" if self.budgets.admit(wish.rule, wish.value, chance, at.day, left, late=late) else "budget"
+    def _identity(self, found: Candidates, place: int) -> str:
+        rule = self._rules[found.rule]
+        begun_ms = int(self.episodes.start_ms[found.rule, found.rows[place]])
+        return alert_id(rule.name, rule.version, bytes(found.symbols[place]), begun_ms)
 
     def _begin(self, day: int) -> None:
         if day > self._day:
@@ -277,6 +292,11 @@ class Telling:
             if later := [one for one in some if one.start_ms > start_ms]:
                 self._known[found.rule, row] = later
         return is_known
+
+
+def _chance(identity: str) -> float:
+    """From 0 to 1, the same wherever the alert is decided about."""
+    return int(identity[:8], 16) / 2**32
 
 
 def _left(at: Moment, start_ms: int) -> float:

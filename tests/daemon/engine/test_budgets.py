@@ -17,6 +17,10 @@ def budgets(budget: int = BUDGET, name: str = "r") -> Budgets:
     return Budgets([Rule(name, (), WHERE, budget=budget), Rule("free", (), WHERE)])
 
 
+def admit(one: Budgets, value: float, chance: float, number: int, left: float, **said: bool) -> bool:
+    return bool(one.admit(0, np.array([value]), lambda places: np.full(len(places), chance), number, left, **said)[0])
+
+
 def day(one: Budgets, number: int, values: list[list[float]]) -> list[float]:
     """Values that pass in a day of so many minutes, each with its candidates; steered after each."""
     passed = []
@@ -24,7 +28,7 @@ def day(one: Budgets, number: int, values: list[list[float]]) -> list[float]:
         left = float(len(values) - minute)
         for place, value in enumerate(now):
             chance = (minute * 7 + place * 3) % 97 / 97
-            if one.admit(0, value, chance, number, left):
+            if admit(one, value, chance, number, left):
                 passed.append(value)
         one.steer(number, left - 1.0)
     return passed
@@ -39,7 +43,7 @@ def market(seed: int, candidates: float) -> list[list[float]]:
 
 def test_a_rule_without_a_budget_tells_everything() -> None:
     one = budgets()
-    assert all(one.admit(1, np.nan, 0.9, 5, 100.0) for _ in range(99))
+    assert one.admit(1, np.full(99, np.nan), np.zeros_like, 5, 100.0).all()
     assert one.standing(1) == {}
 
 
@@ -84,14 +88,14 @@ def test_late_candidates_neither_spend_nor_steer() -> None:
         day(first, number, values)
         day(second, number, values)
         for _ in range(50):
-            second.admit(0, 99.0, 0.5, number, 0.0, late=True)
+            admit(second, 99.0, 0.5, number, 0.0, late=True)
     assert first.standing(0) == second.standing(0)
-    assert second.admit(0, 99.0, 0.5, 1, 0.0, late=True)
+    assert admit(second, 99.0, 0.5, 1, 0.0, late=True)
 
 
 def test_a_first_day_is_not_over_in_its_first_minute() -> None:
     one = budgets()
-    passed = sum(one.admit(0, float(n), 0.5, 0, float(MINUTES)) for n in range(100))
+    passed = sum(admit(one, float(n), 0.5, 0, float(MINUTES)) for n in range(100))
     assert passed <= BUDGET // 2
 
 
@@ -123,13 +127,25 @@ def test_saved_arrays_that_do_not_fit_are_refused(spoil: str) -> None:
         budgets().load_arrays({**arrays, name: np.zeros(3)})
 
 
+def test_candidates_that_come_together_are_as_one_after_the_other() -> None:
+    alone, together = budgets(), budgets()
+    for number in range(3):
+        for minute, values in enumerate(market(number, 400)):
+            best, left = np.sort(np.array(values))[::-1], float(MINUTES - minute)
+            passed = [admit(alone, value, 0.5, number, left) for value in best.tolist()]
+            assert together.admit(0, best, lambda places: np.full(len(places), 0.5), number, left).tolist() == passed
+            for one in (alone, together):
+                one.steer(number, left - 1.0)
+    assert alone.standing(0) == together.standing(0)
+
+
 def test_thresholds_are_the_same_whether_anybody_looks_at_them_meanwhile_or_not() -> None:
     alone, looked_at = budgets(), budgets()
     for number in range(8):
         values = market(number, 150)
         for minute, now in enumerate(values):
             left = float(len(values) - minute)
-            told = [[one.admit(0, value, 0.5, number, left) for value in now] for one in (alone, looked_at)]
+            told = [[admit(one, value, 0.5, number, left) for value in now] for one in (alone, looked_at)]
             assert told[0] == told[1]
             for one in (alone, looked_at):
                 one.steer(number, left - 1.0)
