@@ -15,6 +15,7 @@ from daemon import schemas
 from daemon.clock import SystemClock
 from daemon.engine.alerts import Alert
 from daemon.events import Events
+from streams.bars import MINUTE_MS
 from streams.polygon.session import Changed, State, Unanswered, Unauthorised
 from streams.redis import looks
 from streams.redis.alert import DeliveredAlert, opened
@@ -25,7 +26,7 @@ from streams.redis.silences import Silence, Silences
 from streams.redis.sink import Kind, RedisSink, SinkEvent
 from streams.simulator.markettime import AS_FAST_AS_READ
 from streams.simulator.server import Simulator
-from tests.daemon.running import KEY, Tape, config_of, running, url_of, walk
+from tests.daemon.running import KEY, OPEN, Tape, config_of, running, url_of, walk
 from tests.fakes.clock import ManualClock
 from tests.fakes.stream import Stream
 from tests.schemas import DOCS
@@ -164,11 +165,12 @@ async def entries_of(redis: Redis, channel: str) -> list[tuple[str, Mapping[str,
 
 async def test_what_a_daemon_leaves_in_redis_keeps_to_the_schemas(tmp_path: Path) -> None:
     async with (
-        Simulator(Tape(walk(5, 40)), clock=SystemClock(), key=KEY, speed=AS_FAST_AS_READ) as exchange,
-        running(config_of(tmp_path, url_of(exchange.port), model={"enabled": True})) as app,
+        Simulator(Tape(walk(5, 60)), clock=SystemClock(), key=KEY, speed=AS_FAST_AS_READ) as exchange,
+        running(config_of(tmp_path, url_of(exchange.port), model=LEARNS)) as app,
         connect(app.redis_url) as redis,
     ):
-        await eventually(lambda: app.sink.delivered > 20, 40)
+        await eventually(lambda: app.live.figures.closed_ms >= OPEN + 59 * MINUTE_MS, 40)
+        await eventually(lambda: app.outbox.backlog("redis").pending == 0)
         await redis.xadd("technic:alerts", {"data": "not JSON", "rule": "poison"})
         await given_up(app.redis_url)
         silences = Silences(app.redis_url)
@@ -181,6 +183,7 @@ async def test_what_a_daemon_leaves_in_redis_keeps_to_the_schemas(tmp_path: Path
     alerts = [entry for entry in found["alerts"] if entry[1]["rule"] != "poison"]
     valid(alerts, {**file_of("alert.schema.json"), "$ref": "#/$defs/Entry", **NO_ROOT})
     whole = Draft202012Validator(file_of("alert.schema.json"))
+    assert any(json.loads(fields["data"])["contributions"] for _, fields in alerts), "the model has learned"
     for stream_id, fields in alerts:
         whole.validate(json.loads(fields["data"]))
         assert fields["published_ms"] == stream_id.partition("-")[0]
@@ -195,6 +198,7 @@ async def test_what_a_daemon_leaves_in_redis_keeps_to_the_schemas(tmp_path: Path
     assert [len(found[name]) > 0 for name in ("alerts", "events", "dead", "looks")] == [True] * 4
 
 
+LEARNS = {"enabled": True, "horizon_minutes": 1}
 NO_ROOT: dict[str, Any] = {"properties": {}, "required": []}
 """Of the file only what it defines besides the alert itself."""
 
