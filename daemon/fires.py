@@ -33,6 +33,36 @@ OPEN_MINUTE = 570
 DAY_MINUTES = 1_440
 
 
+class Swing(msgspec.Struct):
+    """What many moments came to at one horizon, in ATR of the moment; each as its price went from then on.
+
+    Attributes:
+        moments: how many.
+        ended: mean of where the price ended.
+        worst_median, worst_decile: as far down as half of them went at least, and one in ten.
+        best_median, best_decile: likewise up.
+    """
+
+    moments: int
+    ended: float
+    worst_median: float
+    worst_decile: float
+    best_median: float
+    best_decile: float
+
+
+class Outcome(msgspec.Struct):
+    """What came of alerts, beside random liquid symbols of the same minutes.
+
+    Attributes:
+        minutes: the horizon.
+    """
+
+    minutes: int
+    alerts: Swing
+    random: Swing
+
+
 class Fires(msgspec.Struct):
     """How often one version of a rule fired.
 
@@ -44,6 +74,7 @@ class Fires(msgspec.Struct):
         symbols: how many symbols it fired for.
         top: those it fired for most often, with counts.
         by_time: alerts by time of day in New York, in slices of a quarter of an hour; those without any are left out.
+        outcome: what came of them; None where that is not known.
     """
 
     version: str
@@ -55,6 +86,7 @@ class Fires(msgspec.Struct):
     symbols: int
     top: dict[str, int]
     by_time: dict[str, int]
+    outcome: Outcome | None = None
 
 
 class RuleReport(msgspec.Struct):

@@ -1,4 +1,4 @@
-"""The picture of a preview: a row a rule, when it fired over the day, in both versions. Pure."""
+"""The picture of a preview: a row a rule, when it fired over the day and what came of it, in both versions. Pure."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from daemon.fires import Fires, RuleReport
+    from daemon.fires import Fires, RuleReport, Swing
     from daemon.preview import Report
 
 MOST_ROWS = 40
 """Rules in one picture; of more those are left out that fired least."""
 
 WIDTH = 10.0
-HEADER, ROW, GAP, FOOTER = 0.85, 0.62, 0.30, 0.55
+HEADER, ROW, GAP, FOOTER = 0.85, 0.62, 0.30, 0.75
 """Inches."""
 
-NAMES = 0.30
-"""Share of the width that names take."""
+NAMES, SWINGS = 0.30, 0.27
+"""Shares of the width that names take, and outcomes where there are any."""
 
 LONGEST_NAME = 26
 """Characters of a rule's name; what is longer would run into the picture."""
 
 DAY = Ink("#ffffff", "#1f2933", "#d5dbe1", "#2f6fdb", "#b5620b")
-QUIET = "#5f6c7b"
-"""Second lines and labels."""
+QUIET, RANDOM = "#5f6c7b", "#98a3af"
+"""Second lines and labels; random symbols."""
 
 OPEN, CLOSE = 570, 960
 """Minutes of the day of the regular session."""
@@ -48,7 +48,7 @@ class Extent(NamedTuple):
 
 
 def draw(report: Report, form: str) -> bytes:
-    """When each rule fired over the day.
+    """When each rule fired over the day, and what came of it where that is known.
 
     Args:
         report: of a preview.
@@ -63,15 +63,17 @@ def draw(report: Report, form: str) -> bytes:
     figure = _figure(report, len(rules))
     if not rules:
         figure.text(0.5, 0.4, "no rules in either file", color=QUIET, size=12, ha="center")
-    extent = _extent(rules)
+    extent, farthest = _extent(rules), _farthest(rules)
     for place, rule in enumerate(rules):
-        axes = _row(figure, len(rules), place)
+        last = place == len(rules) - 1
+        axes = _row(figure, len(rules), place, NAMES, 0.97 - (SWINGS + 0.03 if farthest else 0.0))
         _name(figure, axes, rule)
         _over_the_day(axes, rule, extent)
-        _times(axes, extent, told=place == len(rules) - 1)
-    if left_out:
-        said = f"and {several(left_out, 'rule that fired less', 'rules that fired less')}"
-        figure.text(0.02, 0.1 / figure.get_figheight(), said, color=QUIET, size=9)
+        _times(axes, extent, told=last)
+        if farthest:
+            axes = _row(figure, len(rules), place, 0.97 - SWINGS, 0.97)
+            _outcome(axes, rule, farthest, told=last)
+    _foot(figure, rules, left_out)
     file = io.BytesIO()
     metadata = {"Software": None} if form == ".png" else {"Date": None, "Creator": None}
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "technic"}):
@@ -111,10 +113,24 @@ def _legend(figure: Figure) -> None:
     figure.legend(handles=keys, loc="upper right", ncols=2, frameon=False, fontsize=10, labelcolor=DAY.text)
 
 
-def _row(figure: Figure, rows: int, place: int) -> Axes:
+def _foot(figure: Figure, rules: Sequence[RuleReport], left_out: int) -> None:
+    """How outcomes are to be read, and how many rules there are besides."""
+    said = [f"and {several(left_out, 'rule that fired less', 'rules that fired less')}"] if left_out else []
+    told = (fires.outcome for rule in rules for fires in (rule.new, rule.running) if fires and fires.outcome)
+    outcome = next(told, None)
+    if outcome:
+        said += [
+            f"right: how far the price went in the next {outcome.minutes} minutes, in ATR, down and up: half of the",
+            "alerts (bar), one in ten (line), where it ended (dot, mean); grey: random liquid symbols of the same minutes",
+        ]
+    figure.text(0.02, 0.1 / figure.get_figheight(), "\n".join(said), color=QUIET, size=9)
+
+
+def _row(figure: Figure, rows: int, place: int, left: float, right: float) -> Axes:
+    """Axes of one row between two shares of the width."""
     height = HEADER + rows * (ROW + GAP) + FOOTER
     bottom = FOOTER + (rows - 1 - place) * (ROW + GAP)
-    axes = figure.add_axes((NAMES, bottom / height, 0.97 - NAMES, ROW / height), facecolor=DAY.ground)
+    axes = figure.add_axes((left, bottom / height, right - left, ROW / height), facecolor=DAY.ground)
     axes.tick_params(colors=QUIET, labelsize=9, length=0)
     for side in ("top", "left", "right"):
         axes.spines[side].set_visible(False)
@@ -182,12 +198,44 @@ def _times(axes: Axes, extent: Extent, *, told: bool) -> None:
     """Grid at hours; their names under the last row; open and close stand out where there is more."""
     step = 60 if extent.end - extent.first <= 8 * 60 else 120
     ticks = sorted({extent.first, *(minute for minute in range(0, 1441, step) if extent.first <= minute <= extent.end)})
-    axes.set_xticks(ticks, [f"{minute // 60:02}:{minute % 60:02}" if told else "" for minute in ticks])
+    named = {extent.first, *(minute for minute in ticks if minute >= extent.first + 60)} if told else set()
+    axes.set_xticks(ticks, [f"{minute // 60:02}:{minute % 60:02}" if minute in named else "" for minute in ticks])
     axes.grid(visible=True, axis="x", color=DAY.faint, linewidth=0.6)
     axes.set_axisbelow(True)
     for minute in (OPEN, CLOSE):
         if extent.first < minute < extent.end:
             axes.axvline(minute, color=QUIET, linewidth=0.9, linestyle=(0, (2, 2)), zorder=0.5)
+
+
+def _farthest(rules: Sequence[RuleReport]) -> float:
+    """How far excursions reach that are drawn, in ATR; 0 where there is no outcome."""
+    found = [swing for rule in rules for _, _, swing in _swings(rule)]
+    return max((max(-swing.worst_decile, swing.best_decile) for swing in found), default=0.0)
+
+
+def _swings(rule: RuleReport) -> list[tuple[str, float, Swing]]:
+    """Colour, height in the row and numbers of what is drawn of a rule: tried, running, random symbols."""
+    outcomes = [fires.outcome if fires else None for fires in (rule.new, rule.running)]
+    if rule.change == "same":
+        outcomes[1] = None
+    lines = [(colour, one.alerts) for colour, one in zip((DAY.line, DAY.mark), outcomes, strict=True) if one]
+    random = next((one.random for one in outcomes if one), None)
+    lines += [(RANDOM, random)] if random else []
+    return [(colour, 0.78 - 0.28 * number, swing) for number, (colour, swing) in enumerate(lines)]
+
+
+def _outcome(axes: Axes, rule: RuleReport, farthest: float, *, told: bool) -> None:
+    """How far the price went down and up, and where it ended, see `_foot`."""
+    axes.set_xlim(-farthest * 1.06, farthest * 1.06)
+    axes.set_ylim(0, 1)
+    axes.set_yticks([])
+    axes.axvline(0, color=DAY.faint, linewidth=1.0, zorder=0.5)
+    for colour, height, swing in _swings(rule):
+        axes.hlines(height, swing.worst_decile, swing.best_decile, color=colour, linewidth=1.4)
+        axes.hlines(height, swing.worst_median, swing.best_median, color=colour, linewidth=5.5)
+        axes.plot([swing.ended], [height], color=DAY.ground, marker="o", markersize=3.2)
+    if not told:
+        axes.set_xticks([])
 
 
 def _by_minute(by_time: Mapping[str, int]) -> dict[int, int]:

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import msgspec
 import pytest
 
-from daemon.fires import Fires, RuleReport
+from daemon.fires import Fires, Outcome, RuleReport, Swing
 from daemon.preview import Report
 from daemon.previewchart import MOST_ROWS, draw
 from tests.daemon.test_charts import size
@@ -60,6 +60,17 @@ def test_the_hours_before_the_open_and_after_the_close_are_there_where_rules_fir
     told = texts(report(rule("early", {"06:45": 2}, {"19:30": 1})))
     assert {"06:00", "20:00"} <= set(told)
     assert "06:00" not in texts(report(rule("regular", {"09:30": 2, "15:45": 1}, None, "new")))
+
+
+def test_outcomes_stand_beside_those_of_random_symbols_and_say_how_to_read_them() -> None:
+    one = rule("a", {"10:00": 2}, {"10:00": 2}, "changed")
+    plain = draw(report(one), ".svg")
+    assert one.new is not None
+    one.new.outcome = Outcome(30, Swing(2, 0.4, -1.0, -4.0, 1.5, 6.0), Swing(20, 0.0, -1.0, -3.0, 1.0, 3.0))
+    told = texts(report(one))
+    assert any(text.startswith("right: how far the price went in the next 30 minutes, in ATR") for text in told)
+    assert "−5" in told  # noqa: RUF001 - as it is drawn
+    assert "in ATR" not in " ".join(texts_of(plain))
 
 
 def test_without_a_difference_there_is_no_running_line_to_explain() -> None:
