@@ -121,7 +121,7 @@ def _foot(figure: Figure, rules: Sequence[RuleReport], left_out: int) -> None:
     if outcome:
         said += [
             f"right: how far the price went in the next {outcome.minutes} minutes, in ATR, down and up: half of the",
-            "alerts (bar), one in ten (line), where it ended (dot, mean); grey: random liquid symbols of the same minutes",
+            "alerts (bar), one in ten (line), mean end (dot); grey: random liquid symbols of the same minutes",
         ]
     figure.text(0.02, 0.1 / figure.get_figheight(), "\n".join(said), color=QUIET, size=9)
 
