@@ -163,16 +163,20 @@ class AlertConsumer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._held and (error is None or not isinstance(error, Exception) or not self._automatic):
-            await self._give_back()
+        if self._automatic and isinstance(error, Exception):
+            self._held.clear()  # a try that failed
+        if self._held or self._done or self._doomed:
+            with suppress(RedisRefusedError, TimeoutError):
+                async with asyncio.timeout(self._policy.deadline_s):
+                    await self._try(self._part)
         await self.close()
 
-    async def _give_back(self) -> None:
+    async def _part(self, group: StreamGroup) -> None:
         """An orderly end is no try: what is in hand may be taken at once, and none the worse."""
-        if group := self._met:
-            with suppress(RedisError, OSError, *LIES):
-                await group.give_back(self._held.values(), round(self._policy.idle_s * 1000))
-                self._held.clear()
+        await self._settle(group)
+        if self._held:
+            await group.give_back(self._held.values(), round(self._policy.idle_s * 1000))
+            self._held.clear()
 
     async def close(self) -> None:
         """Close the connection; what is not acknowledged stays pending. To ask for more connects again."""

@@ -240,9 +240,9 @@ async def test_random_bytes_never_end_a_consumer(redis: Redis, redis_port: int) 
 
 async def test_what_a_dead_consumer_left_is_taken_over_and_is_not_lost(redis: Redis, redis_port: int) -> None:
     await add(redis, 1, 2, 3)
-    async with consumer_of(redis_port, "dead") as dead:
-        assert await take(dead, 2) == named(1, 2)
-        await dead.close()  # so that it cannot end orderly
+    dead = consumer_of(redis_port, "dead")
+    assert await take(dead, 2) == named(1, 2)
+    await dead.close()  # which is no orderly end
     events: list[ConsumerEvent] = []
     async with consumer_of(redis_port, "living", events=events) as living:
         assert await take(living, 1) == named(3)
@@ -479,6 +479,36 @@ async def test_an_orderly_stop_is_no_try_and_another_consumer_may_go_on_at_once(
     assert await pending_of(redis) == [("1-0", 0), ("2-0", 0)]
     async with consumer_of(redis_port, "other", PATIENT) as other:
         assert sorted(await take(other, 2)) == named(1, 2)
+
+
+async def test_what_is_acknowledged_while_another_task_waits_is_sent_at_the_end(redis: Redis, redis_port: int) -> None:
+    await add(redis, 1, 2)
+    policy = PATIENT._replace(look_s=30.0)
+    async with consumer_of(redis_port, policy=policy, automatic=False) as consumer:
+        first, second = [await anext(consumer) for _ in range(2)]
+        waiting = asyncio.ensure_future(anext(consumer))
+        await eventually(lambda: blocked(redis))
+        await consumer.ack(first)
+        assert await pending_of(redis) == [("1-0", 1), ("2-0", 1)], "the connection waits for the next alert"
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+    assert await pending_of(redis) == [(second.stream_id, 0)]
+
+
+async def blocked(redis: Redis) -> bool:
+    return bool((await redis.info("clients"))["blocked_clients"])
+
+
+async def test_an_end_while_the_server_is_away_does_not_wait_for_it(redis: Redis, redis_port: int) -> None:
+    await add(redis, 1)
+    async with (
+        Proxy("127.0.0.1", redis_port) as proxy,
+        asyncio.timeout(5),
+        consumer_of(proxy.port, policy=PATIENT, automatic=False) as consumer,
+    ):
+        await anext(consumer)
+        proxy.mode = "hang"
+    assert [stream_id for stream_id, _ in await pending_of(redis)] == ["1-0"]
 
 
 async def test_a_task_that_is_cancelled_in_its_body_gives_the_alert_back(redis: Redis, redis_port: int) -> None:
