@@ -16,15 +16,17 @@ import msgspec
 
 from daemon import assembly, calendar, warm
 from daemon.engine.alerts import add_to_digest
+from daemon.judgement import Judge, Judgement  # noqa: TC001 (msgspec reads it)
 from streams.barfile import open_bars
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from daemon.config import Config
     from daemon.engine.alerts import Alert
     from daemon.engine.engine import Engine
+    from daemon.engine.outcomes import Outcome
     from streams.bars import BarBatch
     from streams.types import Clock
 
@@ -41,6 +43,8 @@ class Report(msgspec.Struct):
         counts: what the engine did with the bars.
         digest: sha256 over all alerts in order.
         model: questions asked, AUC and log loss on predictions as issued, log loss of the base rate.
+        held_back: candidates that were not told, by rule and reason.
+        outcomes: what became of the alerts beside random symbols, by rule and horizon.
     """
 
     bars: int
@@ -53,6 +57,8 @@ class Report(msgspec.Struct):
     model: dict[str, float | int | None]
     rejects: dict[str, int]
     counts: dict[str, int]
+    held_back: dict[str, dict[str, int]]
+    outcomes: dict[str, dict[str, Judgement]]
 
 
 class Tally:
@@ -81,6 +87,19 @@ def feed_engine(engine: Engine, batches: Iterable[BarBatch], deliver: Callable[[
         deliver(engine.step(batch))
     deliver(engine.advance(END_MS))
     return bars
+
+
+def taken(engine: Engine) -> Iterator[Outcome]:
+    """Outcomes that are known by now; they are taken out."""
+    while engine.outcomes.finished:
+        yield engine.outcomes.finished.popleft()
+
+
+def held_back(engine: Engine) -> dict[str, dict[str, int]]:
+    """Candidates that were not told, by rule and reason; nothing where there were none."""
+    telling = engine.watch.telling
+    found = {rule.name: telling.held_back(number) for number, rule in enumerate(engine.plan.rules)}
+    return {name: counts for name, counts in found.items() if counts}
 
 
 def quality(engine: Engine) -> dict[str, float | int | None]:
@@ -114,9 +133,12 @@ def replay(
     source = open_bars(path, length_ms)
     tally = Tally()
 
+    judge = Judge()
+
     def both(alerts: list[Alert]) -> None:
         tally.add(alerts)
         deliver(alerts)
+        judge.add(taken(engine))
 
     def watched() -> Iterable[BarBatch]:
         done = 0
@@ -149,4 +171,6 @@ def replay(
         model=quality(engine),
         rejects=dict(source.rejects),
         counts=msgspec.structs.asdict(engine.counts),
+        held_back=held_back(engine),
+        outcomes=judge.judgements(),
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from daemon.clock import SystemClock
+from daemon.commands import judged
 from daemon.commands.begin import begin
 from daemon.commands.errors import OutputError
 from daemon.progress import ProgressBar
@@ -30,6 +31,8 @@ def replay(path: Path | None, bars: Path, length_ms: int, *, alerts: Path | None
     with _written(alerts) as deliver, ProgressBar("replay", clock) as progress:
         report = through_engine(bars, length_ms, config, clock, deliver=deliver, progress=progress)
     sys.stdout.write((msgspec.json.encode(report).decode() if as_json else _text(report)) + "\n")
+    if not as_json and report.outcomes:
+        judged.show(report.outcomes)
 
 
 @contextmanager
@@ -53,11 +56,15 @@ def _text(report: Report) -> str:
         "left out": _counts(report.rejects) or "none",
         "time": f"{report.seconds:,.1f} s, {report.bars_per_s:,.0f} bars a second",
         "alerts": f"{report.alerts_total:,}",
-        **{f"  {rule}": f"{count:,}" for rule, count in report.alerts_by_rule.items()},
+        **{f"  {rule}": _rule(count, report.held_back.get(rule, {})) for rule, count in report.alerts_by_rule.items()},
         "model": _counts(report.model),
         "digest": report.digest,
     }
     return "\n".join(f"{name:<20} {value}" for name, value in lines.items())
+
+
+def _rule(count: int, held: dict[str, int]) -> str:
+    return f"{count:,}" + f" (held back: {_counts(held)})" * bool(held)
 
 
 def _counts(numbers: dict[str, int] | dict[str, float | int | None]) -> str:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 import numpy as np
 
+from daemon.engine.alerts import Alert
 from daemon.engine.barrier import Barrier
 from daemon.engine.days import DailyTable
 from daemon.engine.learning import Learning, part_of
 from daemon.engine.listings import Listings, named, released, renamed, split
+from daemon.engine.outcomes import Outcomes
 from daemon.engine.plan import When
 from daemon.engine.runs import runs
 from daemon.engine.sectors import Sectors
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from daemon.engine.alerts import Alert
     from daemon.engine.learning import Teacher
     from daemon.engine.listings import Notice
     from daemon.engine.plan import Plan
@@ -105,6 +106,7 @@ class Engine:
     Attributes:
         counts: what happened to the bars so far.
         learning: what the model is asked and has answered.
+        outcomes: what becomes of alerts.
         listings: when each symbol was last heard of.
         notices: what people should know, for whoever tells them to take out; the oldest go when nobody does.
         released: rows that were taken from symbols which are traded no more.
@@ -124,6 +126,7 @@ class Engine:
         self.barrier = Barrier(settings.grace_ms, settings.horizon_minutes + 1)
         self.watch = Watch(plan, settings.daily, settings.sectors)
         self.listings = Listings(sessions)
+        self.outcomes = Outcomes()
         self.notices: deque[Notice] = deque(maxlen=NOTICES)
         self.released = 0
         self.counts = Counts()
@@ -294,7 +297,8 @@ class Engine:
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The whole state as plain arrays by ``part/name``; most are views, good until the next step."""
-        named = {**self.watch.parts(), "forming": self._forming, "listings": self.listings}
+        own = {"forming": self._forming, "listings": self.listings, "outcomes": self.outcomes}
+        named = {**self.watch.parts(), **own}
         arrays = {f"{name}/{key}": array for name, part in named.items() for key, array in part.to_arrays().items()}
         view = {} if self.view is None else views.to_arrays([self.view], len(self.plan.features))
         return {
@@ -305,6 +309,7 @@ class Engine:
             "engine/barrier": self.barrier.to_array(),
             "engine/counts": np.array(msgspec.structs.astuple(self.counts), np.int64),
             "engine/disagreed": self.disagreed,
+            "engine/raised": np.frombuffer(msgspec.json.encode(self.watch.raised), np.uint8),
         }
 
     def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -328,9 +333,11 @@ class Engine:
         self._named = -1
         self._reserve()
         self.listings.load_arrays(part_of(arrays, "listings"), self.watch.minutes.last_start)
+        self.outcomes.load_arrays(part_of(arrays, "outcomes"))
         self.barrier.load_array(arrays["engine/barrier"])
         self.counts = Counts(*arrays["engine/counts"].tolist())
         self.disagreed = arrays["engine/disagreed"].astype(np.int64)
+        self.watch.raised = msgspec.json.decode(arrays["engine/raised"].tobytes(), type=list[Alert])
 
     def remember(self, alerts: Sequence[Alert]) -> int:
         """Alerts that were given after the state was saved: none is given twice, and cooldowns count from them.
@@ -378,7 +385,7 @@ class Engine:
 
     def _forget(self, rows: Longs) -> None:
         """All of `rows` is as if nothing had been there."""
-        for part in (self.watch, self.learning, self._forming, self.listings):
+        for part in (self.watch, self.learning, self._forming, self.listings, self.outcomes):
             part.zero(rows)
 
     def _step_within(self, batch: BarBatch) -> None:
@@ -487,6 +494,7 @@ class Engine:
         closed_ms = minute_ms + MINUTE_MS + self._settings.grace_ms
         self.watch.freeze(minute_ms, closed_ms, at, symbols, self.learning.scores, self.learning.features)
         self.watch.gather()
+        self.outcomes.close_minute(minute_ms, at, self.watch.due(minute_ms), self.watch.world(symbols))
         rows = np.flatnonzero(self.watch.minutes.last_start[: len(symbols)] == minute_ms)
         self.view = self.learning.learn(minute_ms, rows, self.watch.minutes, symbols) or self.view
         self.learning.ask(minute_ms, rows, self.watch.minutes.bar("close", rows), self.watch.atr(rows))

@@ -61,6 +61,7 @@ class Told(NamedTuple):
         position: of its symbol's bar.
         value: what it was ordered by.
         members: positions of others that it tells of.
+        repeated: it was told before a restart, and is followed again, not told.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Told(NamedTuple):
     position: int
     value: float
     members: tuple[int, ...] = ()
+    repeated: bool = False
 
 
 class Held(NamedTuple):
@@ -138,19 +140,17 @@ class Telling:
             late=late,
         )
         self._hold_back(found, leaders[~passes], start_ms, "budget")
-        told = (self._told_of(found, leader, groups[leader], start_ms) for leader in leaders[passes].tolist())
-        return [one for one in told if one]
+        return [self._told_of(found, leader, groups[leader], start_ms) for leader in leaders[passes].tolist()]
 
-    def _told_of(self, found: Candidates, leader: int, members: Sequence[int], start_ms: int) -> Told | None:
-        """An alert, its episodes noted as told; None where it was given before a restart."""
+    def _told_of(self, found: Candidates, leader: int, members: Sequence[int], start_ms: int) -> Told:
+        """An alert, its episodes noted as told."""
         identity, places = self._identity(found, leader), (leader, *members)
         for row in found.rows[list(places)].tolist():
             self.episodes.tell(found.rule, row, start_ms)
         self._told[found.rows[leader]] += 1
-        if self._is_known(found, places, start_ms, identity):
-            return None
+        repeated = self._is_known(found, places, start_ms, identity)
         others = tuple(int(found.positions[place]) for place in members)
-        return Told(identity, found.rule, int(found.positions[leader]), float(found.values[leader]), others)
+        return Told(identity, found.rule, int(found.positions[leader]), float(found.values[leader]), others, repeated)
 
     def _hold_back(self, found: Candidates, places: Longs, start_ms: int, reason: str) -> None:
         name = self._rules[found.rule].name
@@ -189,11 +189,17 @@ class Telling:
         known.append(_Known(identity, start_ms, np.nan if value is None else value))
         return True
 
+    def held_back(self, rule: int) -> dict[str, int]:
+        """Candidates of a rule that were not told since the start, by reason; those that were none are left out."""
+        name = self._rules[rule].name
+        counts = {"cooldown": int(self.episodes.cooled[rule])}
+        counts |= {reason: self.counts[name, reason] for reason in REASONS[1:]}
+        return {reason: count for reason, count in counts.items() if count}
+
     def standing(self, rule: int) -> dict[str, float | None]:
         """How a rule stands today: its budget, and what was held back since the start."""
-        name = self._rules[rule].name
-        held = {f"held_{reason}": float(self.counts[name, reason]) for reason in REASONS[1:]}
-        return {**self.budgets.standing(rule), "held_cooldown": float(self.episodes.cooled[rule]), **held}
+        held = {f"held_{reason}": float(count) for reason, count in self.held_back(rule).items()}
+        return {**self.budgets.standing(rule), **held}
 
     def reserve(self, capacity: int) -> None:
         """Make room for `capacity` rows."""

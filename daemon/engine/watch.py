@@ -16,6 +16,7 @@ from daemon.engine.coverage import Coverage
 from daemon.engine.days import Days
 from daemon.engine.evaluate import Context, Evaluator
 from daemon.engine.market import Market
+from daemon.engine.outcomes import World
 from daemon.engine.periods import DAILY
 from daemon.engine.plan import When
 from daemon.engine.sectors import SectorColumn
@@ -129,6 +130,7 @@ class Watch:
         minutes: the frame of minute bars.
         market: the level of the market, minute by minute.
         view: the compiled model in use, None before the first.
+        raised: alerts of minutes that have not closed, those that were told before a restart among them.
     """
 
     def __init__(self, plan: Plan, table: DailyTable, sectors: Sectors) -> None:
@@ -137,8 +139,9 @@ class Watch:
         self._symbols: Symbols = np.zeros(0, "S16")
         self.market = Market()
         self.view: View | None = None
-        self._fired: list[tuple[int, int, Alert]] = []
+        self._fired: list[tuple[int, int, bool, Alert]] = []
         self._alerts: list[Alert] = []
+        self.raised: list[Alert] = []
         self._use(plan)
 
     @property
@@ -250,14 +253,26 @@ class Watch:
 
     def gather(self) -> None:
         """Bars that came together have all been taken: their alerts go in the order of their bars, then by rule."""
-        self._alerts += [alert for _, _, alert in sorted(self._fired, key=itemgetter(0, 1))]
+        fired = sorted(self._fired, key=itemgetter(0, 1))
+        self._alerts += [alert for _, _, repeated, alert in fired if not repeated]
+        self.raised += [alert for _, _, _, alert in fired]
         self._fired.clear()
+
+    def due(self, minute_ms: int) -> list[Alert]:
+        """Hand over what was raised by a minute: it is followed from its close on."""
+        due = [alert for alert in self.raised if alert.bar_start_ms <= minute_ms]
+        self.raised = [alert for alert in self.raised if alert.bar_start_ms > minute_ms]
+        return due
 
     def announce(self) -> list[Alert]:
         """Hand over the alerts since the last time."""
         self.gather()
         alerts, self._alerts = self._alerts, []
         return alerts
+
+    def world(self, symbols: Symbols) -> World:
+        """What outcomes look at."""
+        return World(self.minutes, self.minutes.column(ATR.key, ATR.outputs[0]), symbols)
 
     def atr(self, rows: Longs) -> Floats:
         """What the question is asked in, ``float64[n]``."""
@@ -401,7 +416,7 @@ class Watch:
         for number, wish in enumerate(told):
             values = {text: known(column[number]) for text, column in seen.items()}
             alert = self._alert(wish, now, known(score[wish.position]), values, shares[number])
-            self._fired.append((int(now.order[wish.position]), rule, alert))
+            self._fired.append((int(now.order[wish.position]), rule, wish.repeated, alert))
 
     def _shares(self, features: Floats, score: Floats) -> list[dict[str, float]]:
         """What each feature adds to the logit of each score, and the intercept; nothing where there is no score."""
