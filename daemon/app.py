@@ -181,6 +181,7 @@ class App:
             keeper=self.keeper,
             noticed=self.events.notice,
             about=lambda symbol: at_hand.about(symbol, clock.wall_ms()),
+            judged=self.events.outcomes,
             closed=self.leaderboard.leave if self.leaderboard else None,
         )
         self.known = await knowledge.of(self, at_hand, jitter, stack) if config.rest.enabled else None

@@ -224,6 +224,24 @@ def why(
 
 
 @app.command()
+def digest(
+    config: ConfigFile = None,
+    day: Annotated[
+        date | None, typer.Option(parser=_day, metavar="YYYY-MM-DD", help="Last day; by default the newest there is.")
+    ] = None,
+    days: Annotated[int, typer.Option(metavar="N", min=1, max=400, help="Days up to it.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Tell what alerts were worth.
+
+    Of kept days: alerts by rule, and what became of them beside random symbols of the same minute.
+    """
+    from daemon.commands import digest as command  # noqa: PLC0415
+
+    command.digest(config, day=day, days=days, as_json=as_json)
+
+
+@app.command()
 def replay(
     bars: Annotated[Path, typer.Option(metavar="FILE", help="Parquet or CSV of bars.")],
     config: ConfigFile = None,

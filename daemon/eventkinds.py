@@ -25,7 +25,15 @@ KINDS: Final = {
     "alert.enriched": Kind(
         "What an alert could not take along has been fetched; `about` is JSON.", ("id", "rule", "symbol", "about")
     ),
+    "alert.outcome": Kind(
+        "What became of an alert; `outcome` is JSON, see docs/outcomes.md.",
+        ("id", "rule", "symbol", "outcome"),
+    ),
     "calendar.warning": Kind("The table of sessions is not what it should be.", _ADVICE),
+    "digest.day": Kind(
+        "The regular session has closed: what became of its alerts, by rule and horizon; `rules` is JSON.",
+        ("day", "alerts", "rules"),
+    ),
     "feed.degraded": Kind("Much of the feed cannot be read, and connecting again has not helped.", _ADVICE),
     "feed.sound": Kind("The feed can be read again.", _ADVICE),
     "feed.state": Kind("The connection to the exchange has another state.", ("state", "reason")),

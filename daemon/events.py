@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import structlog
 
+from daemon.engine.outcomes import CLOSE
+from daemon.judgement import day_of, judged
 from streams.polygon.session import Changed, Strange, Unanswered, Unauthorised
 from streams.polygon.spoilage import Condition
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from daemon.dataplane.enrichment import Told
     from daemon.engine.listings import Notice
+    from daemon.engine.outcomes import Outcome
     from streams.outbox import OutboxError
     from streams.polygon.rest.errors import RestError
     from streams.polygon.session import Event
@@ -120,6 +123,18 @@ class Events:
         named = {"id": alert.id, "rule": alert.rule, "symbol": alert.symbol}
         about = msgspec.json.encode(found).decode()
         self._stream.put({"kind": "alert.enriched", "at_ms": str(self._clock.wall_ms()), **named, "about": about})
+
+    def outcomes(self, outcomes: Sequence[Outcome]) -> None:
+        """What has become of alerts, one event each, and of a day's when its regular session has closed."""
+        at_ms = str(self._clock.wall_ms())
+        for one in outcomes:
+            named = {"id": one.id, "rule": one.rule, "symbol": one.symbol}
+            text = msgspec.json.encode(one).decode()
+            self._stream.put({"kind": "alert.outcome", "at_ms": at_ms, **named, "outcome": text})
+        closed = [one for one in outcomes if CLOSE in one.moves]
+        if closed:
+            day, text = day_of(closed), msgspec.json.encode(judged(closed)).decode()
+            self.tell("digest.day", day=day, alerts=str(len(closed)), rules=text)
 
     def notice(self, notice: Notice) -> None:
         """What the engine or the feed's price bands tell."""

@@ -8,6 +8,7 @@ estimator of Liang and Zeger (1986) with the correction G / (G - 1) for G days, 
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import date
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from daemon.engine.outcomes import Move, Outcome
     from streams.types import Floats, Longs
 
+EPOCH: Final = date(1970, 1, 1).toordinal()
 CONFIDENCE: Final = 0.95
 BETTER, WORSE, ALIKE = "beats random", "below random", "not told apart"
 
@@ -91,6 +93,18 @@ class Judge:
             rule: {name: _judged(self._seen[rule, name]) for name in HORIZONS if (rule, name) in self._seen}
             for rule in rules
         }
+
+
+def judged(outcomes: Iterable[Outcome]) -> dict[str, dict[str, Judgement]]:
+    """These outcomes by rule and horizon."""
+    judge = Judge()
+    judge.add(outcomes)
+    return judge.judgements()
+
+
+def day_of(outcomes: Sequence[Outcome]) -> str:
+    """Date of the newest of them, ``2025-01-24``."""
+    return date.fromordinal(EPOCH + max(one.bar_start_ms for one in outcomes) // DAY_MS).isoformat()
 
 
 def _seen(day: int, move: Move, beside: Sequence[Move]) -> _Seen | None:

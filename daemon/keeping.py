@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import streams.history.nopandas  # noqa: F401 - comes before all that imports pyarrow
+from daemon import outcomekeeping
 from streams.bars import MINUTE_MS, concat, empty
 from streams.history.errors import HistoryForeignError
 from streams.history.open import open_history
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from daemon.config import Config
     from daemon.engine.alerts import Alert
+    from daemon.engine.outcomes import Outcome
     from daemon.events import Events
     from streams.bars import BarBatch
     from streams.history.writer import Standing
@@ -58,6 +60,7 @@ class Keeper:
         self._partial_ms: int | None = None
         self._bars: list[BarBatch] = []
         self._alerts: list[Alert] = []
+        self._outcomes: list[Outcome] = []
         self._since_s = clock.monotonic_s()
         self._closed_ms = self._pruned_ms = 0
 
@@ -81,6 +84,10 @@ class Keeper:
     def raised(self, alerts: Sequence[Alert]) -> None:
         """Alerts as they went to the outbox."""
         self._alerts += alerts
+
+    def judged(self, outcomes: Sequence[Outcome]) -> None:
+        """What has become of alerts; between two turns."""
+        self._outcomes += outcomes
 
     def turned(self, batch: BarBatch, closed_ms: int) -> None:
         """What a turn took, and the newest closed minute after it; what the turn itself told came before.
@@ -114,6 +121,9 @@ class Keeper:
             self._writer.minutes(concat(bars), self._attended())
         if alerts:
             self._writer.append("alerts", rows_of(alerts))
+        if self._outcomes:
+            self._writer.append("outcomes", outcomekeeping.rows_of(self._outcomes))
+            self._outcomes = []
 
     def _come(self, bars: BarBatch) -> None:
         if self._partial_ms is None:

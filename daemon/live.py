@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from daemon.engine.engine import Engine
     from daemon.engine.inbox import Inbox
     from daemon.engine.listings import Notice
+    from daemon.engine.outcomes import Outcome
     from daemon.engine.plan import Plan
     from daemon.keeping import Keeper
     from daemon.metrics import Metrics
@@ -84,6 +85,7 @@ class Live:
         noticed: called with what the engine or the feed's price bands tell that people should know, on the event loop.
         keeper: given bars and alerts for the history.
         about: what is at hand of a symbol, for its alert; called in the engine's thread.
+        judged: called with what has become of alerts, on the event loop.
         closed: called with the engine after a turn in which minutes have closed, and after its alerts have been handed
             on; in the engine's thread.
 
@@ -111,12 +113,14 @@ class Live:
         noticed: Callable[[Notice], None],
         keeper: Keeper | None = None,
         about: Callable[[str], dict[str, Any]] = lambda _symbol: {},
+        judged: Callable[[Sequence[Outcome]], None] = lambda _outcomes: None,
         closed: Callable[[Engine], None] | None = None,
     ) -> None:
         self._codec, self._inbox, self._engine, self._ring = codec, inbox, engine, ring
         self._market, self._clock, self._metrics = market, clock, metrics
         self._lossless, self._overflow, self._spoiled, self._stored = lossless, overflow, spoiled, stored
         self._noticed, self._keeper, self._about, self._closed = noticed, keeper, about, closed
+        self._judged = judged
         if keeper:
             engine.stood_in = keeper.stood_in
         self.spoilage, self.halts = Spoilage(), Halts()
@@ -229,6 +233,10 @@ class Live:
             self._used.set()
         while self._engine.notices:
             self._noticed(self._engine.notices.popleft())
+        if outcomes := self._engine.outcomes.take():
+            self._judged(outcomes)
+            if self._keeper:
+                self._keeper.judged(outcomes)
         if stored:
             if oldest_s is not None:
                 self._metrics.frame_to_outbox.observe(self.turned_s - oldest_s)

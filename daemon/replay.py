@@ -20,13 +20,12 @@ from daemon.judgement import Judge, Judgement  # noqa: TC001 (msgspec reads it)
 from streams.barfile import open_bars
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from daemon.config import Config
     from daemon.engine.alerts import Alert
     from daemon.engine.engine import Engine
-    from daemon.engine.outcomes import Outcome
     from streams.bars import BarBatch
     from streams.types import Clock
 
@@ -89,12 +88,6 @@ def feed_engine(engine: Engine, batches: Iterable[BarBatch], deliver: Callable[[
     return bars
 
 
-def taken(engine: Engine) -> Iterator[Outcome]:
-    """Outcomes that are known by now; they are taken out."""
-    while engine.outcomes.finished:
-        yield engine.outcomes.finished.popleft()
-
-
 def held_back(engine: Engine) -> dict[str, dict[str, int]]:
     """Candidates that were not told, by rule and reason; nothing where there were none."""
     telling = engine.watch.telling
@@ -138,7 +131,7 @@ def replay(
     def both(alerts: list[Alert]) -> None:
         tally.add(alerts)
         deliver(alerts)
-        judge.add(taken(engine))
+        judge.add(engine.outcomes.take())
 
     def watched() -> Iterable[BarBatch]:
         done = 0

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from streams.types import Flags, Floats, Longs, Symbols
 
 MINUTES: Final = (5, 15, 30, 60)
-HORIZONS: Final = (*(f"{minutes}m" for minutes in MINUTES), "close")
+CLOSE: Final = "close"
+HORIZONS: Final = (*(f"{minutes}m" for minutes in MINUTES), CLOSE)
 PEERS: Final = 4
 MOST: Final = 4_096
 """Alerts that are followed at a time; of more, the newest are not."""
@@ -185,6 +186,12 @@ class Outcomes:
             self._hand_out()
         if alerts:
             self._begin(minute_ms, at, alerts, world)
+
+    def take(self) -> list[Outcome]:
+        """Hand over what has finished since the last time."""
+        taken = list(self.finished)
+        self.finished.clear()
+        return taken
 
     def zero(self, rows: Longs) -> None:
         """Rows are forgotten: what they stood for is no longer followed."""

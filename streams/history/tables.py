@@ -107,7 +107,9 @@ OUTCOMES: Final = _table(
     "bar_start_ms",
     replaces=False,
 )
-"""What became of an alert, as fractions of its price; ``control`` marks a random symbol of the same minute."""
+"""What became of an alert; ``control`` marks a random symbol of the same minute.
+
+The return is a fraction, excursions are in ATR, null where that was not known; the horizon 0 is to the close."""
 
 TICKERS: Final = _table(
     "tickers",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import json
 import os
 import sqlite3
 import subprocess
@@ -25,9 +26,10 @@ from streams.history.errors import HistoryForeignError
 from streams.history.open import open_history
 from streams.history.protocol import DAY_MS, Retention
 from streams.history.writer import HistoryWriter
+from streams.redis.connection import connect
 from streams.simulator.markettime import AS_FAST_AS_READ
 from streams.simulator.server import Simulator
-from tests.daemon.running import KEY, OPEN, Tape, bar, config_of, replayed, running, url_of, walk
+from tests.daemon.running import KEY, OPEN, Tape, bar, config_of, in_redis, replayed, running, url_of, walk
 from tests.fakes.clock import ManualClock
 from tests.fakes.postgres import Postgres
 from tests.fakes.program import environment
@@ -137,6 +139,41 @@ async def test_a_daemon_keeps_every_bar_and_every_alert(tmp_path: Path) -> None:
     kept = {(symbol, minute): close for symbol, minute, close in closes(tmp_path / "state" / "history")}
     assert len(kept) == BARS.size
     assert kept[BARS.symbol[-1].decode(), 9] == BARS.values[3, -1]
+
+
+async def test_what_became_of_alerts_is_kept_and_told(tmp_path: Path) -> None:
+    bars = walk(4, 60, start_ms=OPEN + 330 * MINUTE_MS)
+    async with Simulator(Tape(bars), clock=SystemClock(), key=KEY, speed=AS_FAST_AS_READ) as exchange:
+        config = config_of(tmp_path, url_of(exchange.port))
+        async with running(config) as app:
+            await eventually(lambda: app.engine.barrier.closed_ms >= int(bars.start_ms[-1]), 30)
+            events = await events_of(app, "digest.day")
+            await app.sink.drained()
+            alerts = {alert.id for alert in await in_redis(app.redis_url)}
+    outcomes = [event for event in events if event["kind"] == "alert.outcome"]
+    assert len(outcomes) > 10
+    assert {event["id"] for event in outcomes} <= alerts
+    (day,) = [event for event in events if event["kind"] == "digest.day"]
+    assert (day["day"], set(json.loads(day["rules"]))) == ("2025-01-06", {"turn-up", "busy"})
+    with open_history(config.history_place, read_only=True) as history:
+        rows = history.read("outcomes", 0, 2**60).to_pylist()
+    assert {row["id"] for row in rows} == {event["id"] for event in outcomes}
+
+
+async def events_of(app: App, last: str) -> list[dict[str, str]]:
+    """All events, once one of a kind is among them."""
+    async with connect(app.redis_url) as client:
+
+        async def told() -> list[dict[str, str]]:
+            entries = await client.xrange("technic:events")
+            return [{name.decode(): text.decode() for name, text in fields.items()} for _, fields in entries]
+
+        for _ in range(200):
+            events = await told()
+            if any(event["kind"] == last for event in events):
+                return events
+            await asyncio.sleep(0.05)
+    raise AssertionError(f"no event {last}")
 
 
 def test_the_history_does_without_pandas_and_leaves_it_to_others(tmp_path: Path) -> None:
