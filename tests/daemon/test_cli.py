@@ -98,7 +98,7 @@ def test_a_wrong_command_line_is_64(arguments: list[str], capsys: pytest.Capture
     ("arguments", "says"),
     [
         (["replay"], "Missing option '--bars'"),
-        (["tail", "foo"], "Invalid value for 'stream': 'foo' is not one of 'alerts', 'events'"),
+        (["tail", "foo"], "Invalid value for 'stream': 'foo' is not one of 'alerts', 'events', 'dead'"),
         (["run", "--duration", "soon"], "Invalid value for '--duration': write a valid number"),
     ],
 )

@@ -109,6 +109,6 @@ def test_coverage_counts_what_each_timeframe_has_seen(sessions: SessionTable) ->
     first = engine.step(concat(minutes(*[10.0] * 8)))
     assert [alert.coverage for alert in first] == ["warming"]
     engine.reload(Plan(rules.load(text.replace("sma(2", "sma(1"), "test.toml")))
-    assert engine.watch._coverage.of(engine.plan.needs[0], 0) == "warming"
+    assert engine.watch.coverage.of(engine.plan.needs[0], 0) == "warming"
     engine.step(concat(minutes(*[10.0] * 6, first=8)))
-    assert engine.watch._coverage.of(engine.plan.needs[0], 0) == "covered"
+    assert engine.watch.coverage.of(engine.plan.needs[0], 0) == "covered"
