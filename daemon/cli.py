@@ -349,6 +349,22 @@ def tail(
 
 
 @app.command()
+def notify(
+    config: ConfigFile = None,
+    duration: Duration = None,
+    test: Annotated[bool, typer.Option("--test", help="Send one message to each channel, and end.")] = False,
+) -> None:
+    """Tell alerts to chat.
+
+    A service of its own: it reads the stream as consumer group "chat" and sends to the channels of the file
+    notify.channels. SIGTERM or Ctrl-C ends it, SIGHUP reads that file again.
+    """
+    from daemon.commands import notify as command  # noqa: PLC0415
+
+    command.notify(config, duration_s=duration, test=test)
+
+
+@app.command()
 def indicators(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this one, in full.")] = None,
     config: ConfigFile = None,

@@ -350,6 +350,23 @@ class HistorySection(Section):
         return self.url.reveal() == "files"
 
 
+class NotifySection(Section):
+    """What `technic notify` tells to chat."""
+
+    channels: DataFile = Field(
+        default=None,
+        description="File of the channels, see `docs/notify.md`; SIGHUP reads it again. `technic notify` needs one.",
+    )
+    link: Annotated[str, _url("https", "http")] | None = Field(
+        default=None,
+        description="Address that messages point to, such as that of the status page as people reach it; by default "
+        "none.",
+    )
+    chart: bool = Field(
+        default=True, description="Send a small chart along where the service takes one, and the history has bars."
+    )
+
+
 class HttpSection(Section):
     """Status page, health and metrics."""
 
@@ -393,6 +410,7 @@ class Config(Section):
     rest: RestSection = RestSection()
     prefetch: PrefetchSection = PrefetchSection()
     history: HistorySection = HistorySection()
+    notify: NotifySection = NotifySection()
     http: HttpSection = HttpSection()
     log: LogSection = LogSection()
 

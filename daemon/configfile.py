@@ -35,7 +35,14 @@ if TYPE_CHECKING:
 PLACES = (Path("technic.toml"), Path("/etc/technic/technic.toml"))
 PREFIX = "TECHNIC_"
 MAX_FILE_BYTES = 1_000_000
-FOLDERS = (("engine", "rules"), ("engine", "sectors"), ("engine", "daily"), ("state", "folder"), ("state", "cache"))
+FOLDERS = (
+    ("engine", "rules"),
+    ("engine", "sectors"),
+    ("engine", "daily"),
+    ("state", "folder"),
+    ("state", "cache"),
+    ("notify", "channels"),
+)
 """Paths; relative ones in a file are meant from the file's folder."""
 
 

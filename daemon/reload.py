@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from daemon.metrics import Metrics
     from daemon.notify import Notifier
 
-FIXED = ("feed", "model", "redis", "state", "rest", "prefetch", "history", "http", "log")
+FIXED = ("feed", "model", "redis", "state", "rest", "prefetch", "history", "notify", "http", "log")
 """Sections that take a restart; of ``engine`` everything but the rules."""
 
 

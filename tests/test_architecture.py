@@ -40,6 +40,8 @@ ENDLESS = {"queue.SimpleQueue", "multiprocessing.Queue", "multiprocessing.Simple
 CLOCK_READERS = {"daemon/clock.py": "the one module that reads clocks"}
 TASK_STARTERS = {
     "daemon/app.py": "holds the daemon's one TaskGroup",
+    "daemon/chat/service.py": "holds the one TaskGroup of `technic notify`, a process of its own",
+    "daemon/commands/notify.py": "the service and the wait for SIGHUP: stopped, it ends what is under way first",
     "daemon/dataplane/fetch.py": "a few calls at once, all of which end before `fetch` returns",
     "daemon/ending.py": "a timer in a thread: what does not end in time may be the event loop itself",
     "streams/simulator/server.py": "a process of its own: its context starts the one market and ends it",

@@ -3,6 +3,7 @@
 * `OutputError`: **stop**. A file to be written cannot be; a person names another one.
 * `SymbolsFileError`: **stop**. A list of symbols cannot be used; a person mends it.
 * `NoServerError`: **stop**. The embedded server does not run; a person starts the daemon.
+* `ChannelsUntoldError`: **stop**. A test message did not reach a channel; a person sees to it, and tests again.
 * `NoMarketTimeError`: **stop**. A simulated exchange does not tell its time; a person starts it.
 """
 
@@ -45,6 +46,10 @@ class NoMarketTimeError(Exception):
 
     def __str__(self) -> str:
         return f"the exchange at {self.url} does not tell its time: {self.reason}; start it, or see feed.url"
+
+
+class ChannelsUntoldError(Exception):
+    """Some channels did not take the test message; which ones and why was shown."""
 
 
 class SymbolsFileError(Exception):

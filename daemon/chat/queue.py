@@ -1,0 +1,185 @@
+"""What waits for one channel, and what is to be done next. Pure: every moment comes as an argument.
+
+Alerts wait in order. One message is under way at a time. Where more than `BURST` wait, or the rate permits fewer
+messages than there are alerts, they become one digest. A service that asks to wait, or cannot be reached, is tried
+again for as long as it takes, with growing pauses; one that refuses for good is switched off, and what waited goes to
+the dead letters. Where nobody knows whether a message was taken it is sent once more, marked, and then given up.
+A queue holds `MOST` alerts; of more the newest go to the dead letters at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+from streams.chat.message import Fate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import time
+
+    from daemon.chat.channels import Channel
+    from streams.chat.message import Answer
+    from streams.redis.alert import DeliveredAlert
+
+BURST: Final = 3
+"""Alerts that are still told one by one."""
+LONGEST: Final = 25
+"""Alerts of a digest, such that every service takes it whole; what is beyond is the next one."""
+MOST: Final = 5_000
+FIRST_PAUSE_S: Final = 2.0
+LONGEST_PAUSE_S: Final = 300.0
+DUST: Final = 1e-6
+"""What rounding may take from a token."""
+LOOK_S: Final = 60.0
+"""How often it is looked whether quiet hours are over."""
+REPEAT_S: Final = 10.0
+"""Until a message of unknown fate is sent once more."""
+
+State = Literal["live", "away", "off"]
+
+
+class Wish(NamedTuple):
+    """A message to be sent."""
+
+    alerts: tuple[DeliveredAlert, ...]
+    repeated: bool
+
+
+class Verdict(NamedTuple):
+    """What an answer makes of a message.
+
+    Attributes:
+        done: alerts that were delivered.
+        dead: alerts that are given up, with the reason in `what`.
+        what: for people; empty where all is well.
+        turned: the channel's new state, None where it is the old one.
+    """
+
+    done: tuple[DeliveredAlert, ...] = ()
+    dead: tuple[DeliveredAlert, ...] = ()
+    what: str = ""
+    turned: State | None = None
+
+
+class ChannelQueue:
+    """One channel's alerts.
+
+    Args:
+        channel: its limits and hours.
+        now_s: monotonic seconds, as everywhere here.
+
+    Attributes:
+        state: ``live``, ``away`` (it is tried again) or ``off`` (refused for good).
+        refused: alerts that found no room.
+    """
+
+    def __init__(self, channel: Channel, now_s: float) -> None:
+        self.channel = channel
+        self.state: State = "live"
+        self.refused = 0
+        self._waiting: deque[DeliveredAlert] = deque(maxlen=MOST)
+        self._tokens, self._filled_s = float(channel.rate_per_minute), now_s
+        self._not_before_s, self._failures = now_s, 0
+        self._sent: Wish | None = None
+        self._again: Wish | None = None
+
+    def __len__(self) -> int:
+        under_way = self._sent or self._again
+        return len(self._waiting) + (len(under_way.alerts) if under_way else 0)
+
+    def put(self, alert: DeliveredAlert) -> bool:
+        """Let it wait; False where there is no room, or the channel is off."""
+        if self.state == "off" or len(self) >= MOST:
+            self.refused += 1
+            return False
+        self._waiting.append(alert)
+        return True
+
+    def next(self, now_s: float, moment: time) -> Wish | None:
+        """What is to be sent now, None for nothing; `moment` is the time of day in New York.
+
+        The answer goes to `answered` before anything else is asked for.
+        """
+        self._fill(now_s)
+        if self._sent or self.state == "off" or now_s < self._not_before_s or self._tokens < 1.0 - DUST:
+            return None
+        wish = self._again or self._choose(moment)
+        if wish:
+            self._sent, self._again = wish, None
+            self._tokens -= 1.0
+        return wish
+
+    def pause_s(self, now_s: float) -> float:
+        """How long `next`, which had nothing, will have nothing unless more comes; a minute where all of it rests."""
+        until_token_s = max(0.0, 1.0 - self._tokens) * 60.0 / self.channel.rate_per_minute
+        ready_s = max(self._not_before_s - now_s, until_token_s)
+        return min(LOOK_S, max(ready_s, 0.01)) if len(self) and ready_s > 0 else LOOK_S
+
+    def answered(self, answer: Answer, now_s: float) -> Verdict:
+        """What became of the message under way."""
+        wish, self._sent = self._sent, None
+        if wish is None:
+            raise ValueError("no message was under way")
+        match answer.fate:
+            case Fate.DELIVERED:
+                return self._delivered(wish)
+            case Fate.REFUSED:
+                return self._off(wish, answer.what)
+            case Fate.LATER:
+                return self._later(wish, answer, now_s)
+        return self._unknown(wish, answer, now_s)
+
+    def _delivered(self, wish: Wish) -> Verdict:
+        self._failures = 0
+        return Verdict(done=wish.alerts, turned=self._turn("live"))
+
+    def _off(self, wish: Wish, what: str) -> Verdict:
+        dead = (*wish.alerts, *self._waiting)
+        self._waiting.clear()
+        self.state = "off"
+        return Verdict(dead=dead, what=what, turned="off")
+
+    def _later(self, wish: Wish, answer: Answer, now_s: float) -> Verdict:
+        self._failures += 1
+        pause_s = min(FIRST_PAUSE_S * 2.0 ** min(self._failures - 1, 10), LONGEST_PAUSE_S)
+        self._not_before_s = now_s + max(answer.retry_after_s, 0.0 if answer.retry_after_s else pause_s)
+        self._put_back(wish)
+        return Verdict(what=answer.what, turned=self._turn("away"))
+
+    def _unknown(self, wish: Wish, answer: Answer, now_s: float) -> Verdict:
+        if wish.repeated:
+            return Verdict(dead=wish.alerts, what=answer.what)
+        self._again = wish._replace(repeated=True)
+        self._not_before_s = now_s + max(REPEAT_S, answer.retry_after_s)
+        return Verdict(what=answer.what)
+
+    def _turn(self, state: State) -> State | None:
+        """The new state, None where it is the old one."""
+        before, self.state = self.state, state
+        return None if state == before else state
+
+    def _put_back(self, wish: Wish) -> None:
+        if wish.repeated:
+            self._again = wish
+        else:
+            self._waiting.extendleft(reversed(wish.alerts))
+
+    def _choose(self, moment: time) -> Wish | None:
+        """The oldest alert, or a digest of all that may be sent; those that rest keep their place."""
+        free = [alert for alert in self._waiting if not self.channel.rests(moment, alert.severity)]
+        if not free:
+            return None
+        many = len(free) > BURST or len(free) > self._tokens
+        chosen = tuple(free[: LONGEST if many else 1])
+        self._take(chosen)
+        return Wish(chosen, repeated=False)
+
+    def _take(self, chosen: Sequence[DeliveredAlert]) -> None:
+        taken = {alert.stream_id for alert in chosen}
+        self._waiting = deque((alert for alert in self._waiting if alert.stream_id not in taken), MOST)
+
+    def _fill(self, now_s: float) -> None:
+        rate = self.channel.rate_per_minute
+        self._tokens = min(float(rate), self._tokens + (now_s - self._filled_s) * rate / 60.0)
+        self._filled_s = now_s

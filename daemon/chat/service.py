@@ -1,0 +1,272 @@
+"""Reads the stream as a consumer group and sends to channels: what `technic notify` runs.
+
+An alert is acknowledged when every channel that takes it is done with it: it was delivered, or is in the dead letters.
+So a kill repeats what was under way, under the same ids, and loses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from daemon.chat import messages
+from daemon.chat.messages import NEW_YORK
+from daemon.chat.queue import ChannelQueue
+from streams.redis.errors import RedisRefusedError, TooManyHeldError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from daemon.chat.channels import Channel
+    from daemon.chat.queue import Verdict, Wish
+    from streams.chat.message import Message, Sender
+    from streams.redis.alert import DeliveredAlert
+    from streams.redis.consumer import AlertConsumer
+    from streams.redis.silenced import Silenced
+    from streams.redis.silences import Silences
+    from streams.types import Clock
+
+    Draw = Callable[[DeliveredAlert], Awaitable[bytes]]
+
+log = structlog.get_logger()
+
+GROUP: Final = "chat"
+SILENCES_S: Final = 5.0
+"""How often it is asked what is silent."""
+REFUSED_S: Final = 5.0
+
+
+@dataclass
+class _Due:
+    """Channels that are not done with an alert yet, and what went wrong with others."""
+
+    left: int
+    failed: list[str] = field(default_factory=list)
+
+
+class Post:
+    """One channel at work: its queue, its sender, and a task that brings the one to the other.
+
+    Args:
+        queue: what waits.
+        sender: of its kind.
+        settled: told what became of alerts.
+        draw: a picture for one alert; b"" for none.
+        link: to the dashboard.
+        clock: the machine's.
+    """
+
+    def __init__(
+        self,
+        queue: ChannelQueue,
+        sender: Sender,
+        settled: Callable[[ChannelQueue, Verdict], Awaitable[None]],
+        draw: Draw,
+        *,
+        link: str,
+        clock: Clock,
+    ) -> None:
+        self.queue, self.sender = queue, sender
+        self._settled, self._draw, self._link, self._clock = settled, draw, link, clock
+        self._wake = asyncio.Event()
+        self._ends = False
+
+    def stop(self) -> None:
+        """End after the message that is under way."""
+        self._ends = True
+        self._wake.set()
+
+    def put(self, alert: DeliveredAlert) -> bool:
+        """Let an alert wait; False where there is no room, or the channel is off."""
+        kept = self.queue.put(alert)
+        self._wake.set()
+        return kept
+
+    async def run(self) -> None:
+        """Send until `stop`."""
+        while not self._ends:
+            self._wake.clear()
+            now_s = self._clock.monotonic_s()
+            moment = datetime.fromtimestamp(self._clock.wall_ms() / 1000, NEW_YORK).time()
+            if wish := self.queue.next(now_s, moment):
+                answer = await self.sender.send(await self._message(wish))
+                await self._settled(self.queue, self.queue.answered(answer, self._clock.monotonic_s()))
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.queue.pause_s(now_s)):
+                    await self._wake.wait()
+
+    async def _message(self, wish: Wish) -> Message:
+        if len(wish.alerts) > 1:
+            return messages.digest(wish.alerts, self._link, repeated=wish.repeated)
+        image = await self._draw(wish.alerts[0])
+        return messages.single(wish.alerts[0], self._link, image=image, repeated=wish.repeated)
+
+
+class Service:
+    """Everything between the stream and the channels, for one reading of the file of channels.
+
+    Args:
+        consumer: of group `GROUP`, not acknowledging by itself.
+        silences: what people want silent.
+        senders: by channel's name.
+        channels: where to.
+        draw: see `Post`.
+        link: to the dashboard.
+        clock: the machine's.
+    """
+
+    def __init__(
+        self,
+        consumer: AlertConsumer,
+        silences: Silences,
+        senders: Mapping[str, Sender],
+        channels: Sequence[Channel],
+        *,
+        draw: Draw,
+        link: str,
+        clock: Clock,
+    ) -> None:
+        self._consumer, self._silences = consumer, silences
+        self._silenced: Silenced | None = None
+        now_s = clock.monotonic_s()
+        self.posts = {
+            channel.name: Post(
+                ChannelQueue(channel, now_s), senders[channel.name], self._settle, draw, link=link, clock=clock
+            )
+            for channel in channels
+        }
+        self._due: dict[str, _Due] = {}
+        self._reading: list[asyncio.Task[None]] = []
+        self._ends = False
+        self.told = self.silent = 0
+
+    async def run(self) -> None:
+        """Read and send until `stop`; what is under way then is brought to its end, within the sender's deadline."""
+        if self._ends:
+            return
+        async with asyncio.TaskGroup() as group:
+            self._reading = [group.create_task(self._look()), group.create_task(self._read())]
+            for post in self.posts.values():
+                group.create_task(post.run())
+
+    def stop(self) -> None:
+        """Read no more, and end; what waits stays pending in the stream."""
+        self._ends = True
+        for task in self._reading:
+            task.cancel()
+        for post in self.posts.values():
+            post.stop()
+
+    async def _read(self) -> None:
+        while True:
+            try:
+                async for alert in self._consumer:
+                    await self._take(alert)
+            except (RedisRefusedError, TooManyHeldError) as error:
+                log.warning("alerts cannot be read", what=str(error))
+                await asyncio.sleep(REFUSED_S)
+
+    async def _take(self, alert: DeliveredAlert) -> None:
+        """To every channel that takes it."""
+        if self._silenced is None:
+            await self._look_once()
+        reason = self._silence(alert)
+        wanted = [] if reason else self._posts_for(alert)
+        self.silent += bool(reason)
+        if not wanted:
+            await self._acknowledge([alert])
+            return
+        self._due[alert.stream_id] = _Due(len(wanted))
+        for post in wanted:
+            if not post.put(alert):
+                what = "it is switched off" if post.queue.state == "off" else "too many wait for it"
+                await self._over(post.queue, (alert,), what)
+
+    def _posts_for(self, alert: DeliveredAlert) -> list[Post]:
+        """Where it goes, each once: where a channel is switched off, to the one that is named in its place."""
+        taking = [post for post in self.posts.values() if _takes(post.queue.channel, alert)]
+        stand_in = [
+            self.posts.get(post.queue.channel.fallback, post) if post.queue.state == "off" else post for post in taking
+        ]
+        return list(dict.fromkeys(stand_in))
+
+    def _silence(self, alert: DeliveredAlert) -> str:
+        silenced = self._silenced
+        if silenced is None:
+            return ""
+        if silenced.acknowledged(alert.id):
+            return "acknowledged"
+        return silenced.covers(alert.rule, alert.symbol, alert.times.event_ms)
+
+    async def _settle(self, queue: ChannelQueue, verdict: Verdict) -> None:
+        """What became of a message."""
+        name = queue.channel.name
+        if verdict.turned:
+            level = log.info if verdict.turned == "live" else log.warning
+            level("channel", name=name, state=verdict.turned, what=verdict.what)
+        elif verdict.what:
+            log.info("channel", name=name, what=verdict.what)
+        self.told += len(verdict.done)
+        await self._over(queue, verdict.done, "")
+        await self._over(queue, verdict.dead, verdict.what)
+        if verdict.turned == "off":
+            await self._tell_another(queue, verdict)
+
+    async def _tell_another(self, queue: ChannelQueue, verdict: Verdict) -> None:
+        """One that works says that this channel is switched off: its fallback, else the first of the file."""
+        chosen = self.posts.get(queue.channel.fallback)
+        working = [post for post in (chosen, *self.posts.values()) if post and post.queue.state == "live"]
+        for post in working[:1]:
+            told = messages.switched_off(queue.channel.name, verdict.what, len(verdict.dead))
+            answer = await post.sender.send(told)
+            log.info("another channel told", name=post.queue.channel.name, fate=answer.fate.value, what=answer.what)
+
+    async def _over(self, queue: ChannelQueue, alerts: Sequence[DeliveredAlert], failed: str) -> None:
+        """A channel is done with alerts: it has told them, or `failed` says why not.
+
+        When all channels are, an alert is acknowledged; it goes to the dead letters where one of them failed.
+        """
+        told = []
+        for alert in alerts:
+            due = self._due[alert.stream_id]
+            due.left -= 1
+            if failed:
+                log.warning("alert given up", channel=queue.channel.name, id=alert.id, what=failed)
+                due.failed.append(f"channel {queue.channel.name}: {failed}")
+            if not due.left:
+                del self._due[alert.stream_id]
+                if due.failed:
+                    await self._bury(alert, "; ".join(due.failed))
+                else:
+                    told.append(alert)
+        await self._acknowledge(told)
+
+    async def _acknowledge(self, alerts: Sequence[DeliveredAlert]) -> None:
+        if alerts:
+            with suppress(RedisRefusedError):  # sent with the next exchange
+                await self._consumer.ack(*alerts)
+
+    async def _bury(self, alert: DeliveredAlert, reason: str) -> None:
+        with suppress(RedisRefusedError):  # sent with the next exchange
+            await self._consumer.bury(alert, reason)
+
+    async def _look(self) -> None:
+        while True:
+            await self._look_once()
+            await asyncio.sleep(SILENCES_S)
+
+    async def _look_once(self) -> None:
+        """What is silent now; where that cannot be read, what was."""
+        with suppress(RedisRefusedError):
+            self._silenced = await self._silences.load()
+
+
+def _takes(channel: Channel, alert: DeliveredAlert) -> bool:
+    symbols = [alert.symbol, *(member.symbol for member in alert.members)]
+    return any(channel.takes(alert.rule, symbol, alert.severity) for symbol in symbols)
