@@ -10,14 +10,18 @@ import msgspec
 import numpy as np
 
 from daemon.engine.sessions import DAY_MS
+from daemon.judgement import judged
 from streams.bars import MINUTE_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from daemon.engine.alerts import Alert
+    from daemon.engine.outcomes import Move
+    from daemon.engine.outcomes import Outcome as Became
     from daemon.engine.rules import Rule
     from daemon.engine.sessions import SessionTable
+    from daemon.judgement import Judgement
     from daemon.versions import Pair
     from streams.types import Longs
 
@@ -33,18 +37,20 @@ OPEN_MINUTE = 570
 DAY_MINUTES = 1_440
 
 
+HORIZON_MINUTES = 15
+"""That of the picture; all others are in the report."""
+
+
 class Swing(msgspec.Struct):
     """What many moments came to at one horizon, in ATR of the moment; each as its price went from then on.
 
     Attributes:
         moments: how many.
-        ended: mean of where the price ended.
         worst_median, worst_decile: as far down as half of them went at least, and one in ten.
         best_median, best_decile: likewise up.
     """
 
     moments: int
-    ended: float
     worst_median: float
     worst_decile: float
     best_median: float
@@ -74,7 +80,8 @@ class Fires(msgspec.Struct):
         symbols: how many symbols it fired for.
         top: those it fired for most often, with counts.
         by_time: alerts by time of day in New York, in slices of a quarter of an hour; those without any are left out.
-        outcome: what came of them; None where that is not known.
+        outcome: how far prices went after them; None where that is not known.
+        judged: whether they were any good, by horizon; those without any outcome are left out.
     """
 
     version: str
@@ -87,6 +94,7 @@ class Fires(msgspec.Struct):
     top: dict[str, int]
     by_time: dict[str, int]
     outcome: Outcome | None = None
+    judged: dict[str, Judgement] = {}
 
 
 class RuleReport(msgspec.Struct):
@@ -108,11 +116,12 @@ class RuleReport(msgspec.Struct):
 
 
 class Told:
-    """Collects alerts by rule and version, as symbol and minute; those before `from_ms` are let go."""
+    """Collects alerts by rule and version, as symbol and minute, and outcomes; those before `from_ms` are let go."""
 
     def __init__(self, from_ms: int) -> None:
         self._from_ms = from_ms
         self._of: defaultdict[tuple[str, str], set[tuple[str, int]]] = defaultdict(set)
+        self._became: defaultdict[tuple[str, str], list[Became]] = defaultdict(list)
 
     def add(self, alerts: Iterable[Alert]) -> None:
         """More alerts."""
@@ -120,9 +129,19 @@ class Told:
             if alert.bar_start_ms >= self._from_ms:
                 self._of[alert.rule, alert.rule_version].add((alert.symbol, alert.bar_start_ms))
 
+    def judge(self, outcomes: Iterable[Became]) -> None:
+        """More of what became of them."""
+        for outcome in outcomes:
+            if outcome.bar_start_ms >= self._from_ms:
+                self._became[outcome.rule, outcome.rule_version].append(outcome)
+
     def of(self, rule: Rule | None) -> set[tuple[str, int]]:
         """Symbol and minute of every alert of a rule."""
         return self._of[rule.name, rule.version] if rule else set()
+
+    def became(self, rule: Rule) -> list[Became]:
+        """What became of the alerts of a rule."""
+        return self._became[rule.name, rule.version]
 
 
 def compared(pair: Pair, new: Told, running: Told, days: Sequence[str], sessions: SessionTable) -> RuleReport:
@@ -139,15 +158,16 @@ def compared(pair: Pair, new: Told, running: Told, days: Sequence[str], sessions
     return RuleReport(
         name=pair.name,
         change=pair.change,
-        new=_fires(pair.new, tried, days, sessions) if pair.new else None,
-        running=_fires(pair.running, before, days, sessions) if pair.running else None,
+        new=_fires(pair.new, new, days, sessions) if pair.new else None,
+        running=_fires(pair.running, running, days, sessions) if pair.running else None,
         both=len(tried & before),
         only_new=len(tried - before),
         only_running=len(before - tried),
     )
 
 
-def _fires(rule: Rule, told: set[tuple[str, int]], days: Sequence[str], sessions: SessionTable) -> Fires:
+def _fires(rule: Rule, heard: Told, days: Sequence[str], sessions: SessionTable) -> Fires:
+    told, became = heard.of(rule), heard.became(rule)
     starts_ms = np.array(sorted(ms for _, ms in told), np.int64)
     dates = Counter(map(iso, sessions.date(starts_ms).tolist()))
     by_day = {day: dates[day] for day in days}
@@ -162,7 +182,27 @@ def _fires(rule: Rule, told: set[tuple[str, int]], days: Sequence[str], sessions
         symbols=len(symbols),
         top=dict(sorted(symbols.items(), key=lambda each: (-each[1], each[0]))[:TOP]),
         by_time=_by_time(starts_ms, sessions),
+        outcome=_outcome(became),
+        judged=judged(became).get(rule.name, {}),
     )
+
+
+def _outcome(became: Sequence[Became]) -> Outcome | None:
+    """How far prices went after alerts, and after the random moments beside them."""
+    name = f"{HORIZON_MINUTES}m"
+    own = _swing(each.moves[name] for each in became if name in each.moves)
+    beside = _swing(moves[name] for each in became for moves in each.random.values() if name in moves)
+    return Outcome(HORIZON_MINUTES, own, beside) if own and beside else None
+
+
+def _swing(moves: Iterable[Move]) -> Swing | None:
+    known = [(move.worst, move.best) for move in moves if move.worst is not None and move.best is not None]
+    if not known:
+        return None
+    worst, best = np.array(known).T
+    worst_decile, worst_median = np.quantile(worst, (0.1, 0.5)).tolist()
+    best_median, best_decile = np.quantile(best, (0.5, 0.9)).tolist()
+    return Swing(len(known), worst_median, worst_decile, best_median, best_decile)
 
 
 def _by_time(starts_ms: Longs, sessions: SessionTable) -> dict[str, int]:

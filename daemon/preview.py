@@ -164,8 +164,10 @@ def _feed(engines: Sequence[Engine], told: Sequence[Told], batches: Iterable[Bar
         bars += batch.size
         for engine, heard in zip(engines, told, strict=True):
             heard.add(engine.step(batch))
+            heard.judge(engine.outcomes.take())
     for engine, heard in zip(engines, told, strict=True):
         heard.add(engine.advance(END_MS))
+        heard.judge(engine.outcomes.take())
     return bars
 
 

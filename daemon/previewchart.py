@@ -7,7 +7,8 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 from daemon.charts import Ink, drawable
-from daemon.fires import SLICE_MINUTES
+from daemon.fires import HORIZON_MINUTES, SLICE_MINUTES
+from daemon.judgement import ALIKE
 from daemon.spoken import several
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _foot(figure: Figure, rules: Sequence[RuleReport], left_out: int) -> None:
     if outcome:
         said += [
             f"right: how far the price went in the next {outcome.minutes} minutes, in ATR, down and up: half of the",
-            "alerts (bar), one in ten (line), mean end (dot); grey: random liquid symbols of the same minutes",
+            "alerts at least (bar), one in ten (line); grey: random liquid symbols of the same minutes",
         ]
     figure.text(0.02, 0.1 / figure.get_figheight(), "\n".join(said), color=QUIET, size=9)
 
@@ -151,8 +152,16 @@ def _said(rule: RuleReport) -> str:
     if new is None:
         return f"gone: {_alerts(running)}" if running else ""
     if rule.change == "same":
-        return _alerts(new)
-    return f"{_alerts(new)}, running {running.alerts:,}" if running else f"new: {_alerts(new)}"
+        return f"{_alerts(new)}{_verdict(new)}"
+    if running:
+        return f"{_alerts(new)}, running {running.alerts:,}{_verdict(new)}"
+    return f"new: {_alerts(new)}{_verdict(new)}"
+
+
+def _verdict(fires: Fires) -> str:
+    """Whether they beat random symbols, where that can be told."""
+    judged = fires.judged.get(f"{HORIZON_MINUTES}m")
+    return f", {judged.verdict}" if judged and judged.verdict != ALIKE else ""
 
 
 def _alerts(fires: Fires) -> str:
@@ -225,7 +234,7 @@ def _swings(rule: RuleReport) -> list[tuple[str, float, Swing]]:
 
 
 def _outcome(axes: Axes, rule: RuleReport, farthest: float, *, told: bool) -> None:
-    """How far the price went down and up, and where it ended, see `_foot`."""
+    """How far the price went down and up, see `_foot`."""
     axes.set_xlim(-farthest * 1.06, farthest * 1.06)
     axes.set_ylim(0, 1)
     axes.set_yticks([])
@@ -233,7 +242,6 @@ def _outcome(axes: Axes, rule: RuleReport, farthest: float, *, told: bool) -> No
     for colour, height, swing in _swings(rule):
         axes.hlines(height, swing.worst_decile, swing.best_decile, color=colour, linewidth=1.4)
         axes.hlines(height, swing.worst_median, swing.best_median, color=colour, linewidth=5.5)
-        axes.plot([swing.ended], [height], color=DAY.ground, marker="o", markersize=3.2)
     if not told:
         axes.set_xticks([])
 

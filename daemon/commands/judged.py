@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 WIDE: Final = 140
 """Columns where nobody looks at a screen."""
 SHOWN: Final = ("15m", "60m", "close")
-HEADINGS: Final = ("rule", "over", "alerts", "days", "move, ATR", "random", "difference, 95 %", "outdid", "return", "")
 MEANING: Final = (
     "Move: the larger excursion either way after the alert. Random: up to four symbols of the same minute.\n"
-    "Outdid: share of these that moved less; 50 % is chance."
+    "Moved more: than how many of these; 50 % is chance."
 )
 COLOURS: Final = {"beats random": "green", "below random": "red"}
 

@@ -139,6 +139,21 @@ def _tell(report: Report) -> None:
     changed = [rule for rule in report.rules if rule.new and rule.running and rule.change != "same"]
     if changed:
         _print(_differences(changed))
+    _tell_outcomes(report.rules)
+
+
+def _tell_outcomes(rules: Sequence[RuleReport]) -> None:
+    """What the alerts were worth, a running version under its own name where the rule has changed."""
+    from daemon.commands import judged  # noqa: PLC0415 (numba's cache has its place only now)
+
+    found = {
+        f"{rule.name} (running)" if change == "running" else rule.name: fires.judged
+        for rule in rules
+        for change, fires in _versions(rule)
+        if fires.judged
+    }
+    if found:
+        judged.show(found)
 
 
 def _fires(rules: Sequence[RuleReport]) -> Table:

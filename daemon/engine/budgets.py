@@ -68,7 +68,7 @@ class _Ledger:
         self.values[0] = self.left[0] = np.nan
         self.seen[0] = self.spent = 0
         self.floor[0] = -np.inf
-        self._past = None
+        self._past, self.due = None, np.inf  # what stands is for the end of yesterday
 
     def note(self, values: Floats, left: float) -> None:
         """More candidates; where there is no room, the lowest go."""
@@ -119,7 +119,7 @@ class _Ledger:
             values, _, weights = _sorted([self._of(0)])
             return values, weights * (max(left, 0.0) / gone)
         values, moments, weights = self._past
-        chosen = weights * (moments < left)
+        chosen = weights * (moments <= left)  # the next candidates are of this moment
         busy = (float(self.seen[0]) + FEW) / (float(weights.sum() - chosen.sum()) + FEW)
         return values, chosen * min(max(busy, 1.0 / BUSIEST), BUSIEST)
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from daemon.config import Config
     from daemon.engine.alerts import Alert
     from daemon.preview import Report
+    from daemon.replay import Report as Replayed
     from streams.bars import BarBatch
 
 NOWHERE = "ws://127.0.0.1:1/stocks"
@@ -81,8 +82,12 @@ def run(path: Path, config: Config, tried: str, **narrowed: Any) -> Report:
 
 def replayed(path: Path, config: Config) -> list[Alert]:
     alerts: list[Alert] = []
-    replay(path, MINUTE_MS, config, SystemClock(), deliver=alerts.extend, progress=lambda done, total: None)
+    replay_of(path, config, alerts.extend)
     return alerts
+
+
+def replay_of(path: Path, config: Config, deliver: Callable[[list[Alert]], None] = lambda _: None) -> Replayed:
+    return replay(path, MINUTE_MS, config, SystemClock(), deliver=deliver, progress=lambda done, total: None)
 
 
 def told(alerts: list[Alert], rule: str) -> set[tuple[str, int]]:
@@ -136,6 +141,22 @@ def test_the_last_days_are_warmed_up_by_those_before(days: Path, tmp_path: Path)
         assert one.new is not None
         assert other.new is not None
         assert other.new.by_day == {"2025-01-08": one.new.by_day["2025-01-08"]}
+
+
+def test_alerts_are_judged_as_a_replay_judges_them_and_only_those_that_count(days: Path, tmp_path: Path) -> None:
+    config = config_of(tmp_path, NOWHERE, rules=TRIED)
+    report, judged = run(days, config, TRIED), replay_of(days, config).outcomes
+    fires = [rule.new for rule in report.rules if rule.new]
+    for version, rule in zip(fires, report.rules, strict=True):
+        assert version.judged == judged.get(rule.name, {})
+    up = fires[0].outcome
+    assert up is not None
+    assert (up.minutes, up.alerts.moments) == (15, fires[0].judged["15m"].alerts)
+    assert up.random.moments > up.alerts.moments
+    assert up.alerts.worst_decile <= up.alerts.worst_median <= 0 <= up.alerts.best_median <= up.alerts.best_decile
+    last = run(days, config, TRIED, days=1).rules[0].new
+    assert last is not None
+    assert last.judged["15m"].days == 1
 
 
 def test_only_some_symbols_are_run_and_those_that_are_absent_are_named(days: Path, tmp_path: Path) -> None:

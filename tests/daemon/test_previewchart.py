@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from daemon.fires import Fires, Outcome, RuleReport, Swing
+from daemon.judgement import BETTER, Judgement
 from daemon.preview import Report
 from daemon.previewchart import MOST_ROWS, draw
 from tests.daemon.test_charts import size
@@ -66,9 +67,11 @@ def test_outcomes_stand_beside_those_of_random_symbols_and_say_how_to_read_them(
     one = rule("a", {"10:00": 2}, {"10:00": 2}, "changed")
     plain = draw(report(one), ".svg")
     assert one.new is not None
-    one.new.outcome = Outcome(30, Swing(2, 0.4, -1.0, -4.0, 1.5, 6.0), Swing(20, 0.0, -1.0, -3.0, 1.0, 3.0))
+    one.new.outcome = Outcome(30, Swing(2, -1.0, -4.0, 1.5, 6.0), Swing(20, -1.0, -3.0, 1.0, 3.0))
+    one.new.judged = {"15m": Judgement(2, 2, 0.9, 3.0, 1.0, 2.0, 1.0, 3.0, 2.0, -1.0, 0.01, 0.0, BETTER)}
     told = texts(report(one))
     assert any(text.startswith("right: how far the price went in the next 30 minutes, in ATR") for text in told)
+    assert "2 alerts, running 2, beats random" in told
     assert "0" in told
     assert "in ATR" not in " ".join(texts_of(plain))
 

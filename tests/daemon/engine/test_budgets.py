@@ -73,6 +73,18 @@ def test_candidates_whose_value_is_not_known_are_spread_over_the_day() -> None:
     assert max(counts) <= 2 * BUDGET
 
 
+def test_a_day_begins_with_the_threshold_of_a_whole_day_and_not_with_that_of_an_evening() -> None:
+    one, random, counts = budgets(), np.random.default_rng(1), []
+    for number in range(20):
+        opening = random.normal(50.0, 10.0, 60)
+        passed = one.admit(0, opening, lambda places: np.full(len(places), 0.5), number, 390.0)
+        later = [[5.0] if minute % 3 == 0 else [] for minute in range(MINUTES)]
+        counts.append(int(passed.sum()) + len(day(one, number, later)))
+        if number > 1:
+            assert set(np.sort(opening)[-5:]) <= set(opening[passed])
+    assert 0.7 * BUDGET <= np.mean(counts[1:]) <= 1.3 * BUDGET
+
+
 def test_a_day_far_busier_than_those_before_stays_within_twice_the_budget() -> None:
     one = budgets()
     for number in range(5):
