@@ -33,6 +33,10 @@ AWAY = "AWAY"
 """Code of a server that does not answer."""
 
 MOST_VALUES = 4
+SHORT = 8
+"""Characters of an alert's id: enough for `technic ack`."""
+
+WIDTHS = {"symbol": 8, "rule": 22, "severity": 7, "session": 7}
 LATEST_MS = 4_102_444_800_000
 """The year 2100: no bar ends later."""
 
@@ -126,11 +130,12 @@ def _when(milliseconds: int) -> str:
 
 def _alert(alert: Mapping[str, Any]) -> str:
     price, score = alert.get("price"), alert.get("score")
-    widths = {"symbol": 8, "rule": 20, "severity": 7, "session": 7}
-    words = [str(alert.get(name, "")).ljust(width) for name, width in widths.items()]
+    words = [str(alert.get("id", ""))[:SHORT].ljust(SHORT + 1)]
+    words += [str(alert.get(name, "")).ljust(width) for name, width in WIDTHS.items()]
     words += [f"price {_dollars(price)}"] if isinstance(price, int | float) else []
     words += [f"score {score:.3f}"] if isinstance(score, int | float) else []
-    return " ".join([*words, *_because(alert.get("values"))])
+    words += [name for name in ("forming", "late") if alert.get(name) is True]
+    return " ".join([*words, *_because(alert.get("values")), *_with(alert.get("members"))])
 
 
 def _letter(letter: Mapping[str, Any]) -> str:
@@ -149,6 +154,13 @@ def _because(values: object) -> list[str]:
     """The first numbers of the rule's condition."""
     known = values.items() if isinstance(values, dict) else ()
     return [f" {text} {value:.6g}" for text, value in known if isinstance(value, int | float)][:MOST_VALUES]
+
+
+def _with(members: object) -> list[str]:
+    """The other symbols of an alert for a whole sector."""
+    found = members if isinstance(members, list) else []
+    symbols = [str(one.get("symbol", "")) for one in found if isinstance(one, dict)]
+    return [f" with {', '.join(symbols)}"] if symbols else []
 
 
 def _event(event: Mapping[str, Any]) -> str:

@@ -42,8 +42,15 @@ def test_what_is_no_json_object_is_shown_by_its_fields(broken: str) -> None:
 
 def test_an_alerts_line_has_its_bars_time_in_new_york_and_why_it_fired() -> None:
     line = tail._line({"stream_id": "1753363800000-0", **ALERT}, as_json=False)
-    assert line.startswith("2025-01-24 09:40:00 EST  TWLO")
+    assert line.startswith("2025-01-24 09:40:00 EST            TWLO")
     assert line.endswith("high    pre     price 136.50 score 0.710  rvol(20) 9  close 1234.57")
+
+
+def test_an_alerts_line_has_an_id_to_acknowledge_it_by_and_says_what_is_special() -> None:
+    special = {"id": "157756f6022c", "forming": True, "late": False, "members": [{"symbol": "AMD"}, {"symbol": "MU"}]}
+    line = tail._line({"stream_id": "1-0", **ALERT, **special}, as_json=False)
+    assert line.startswith("2025-01-24 09:40:00 EST  157756f6  TWLO     vwap-reclaim           high")
+    assert line.endswith("score 0.710 forming  rvol(20) 9  close 1234.57  with AMD, MU")
 
 
 def test_an_events_line_has_the_time_it_was_told_at() -> None:
