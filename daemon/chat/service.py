@@ -7,6 +7,7 @@ So a kill repeats what was under way, under the same ids, and loses nothing.
 from __future__ import annotations
 
 import asyncio
+import traceback
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,7 @@ import structlog
 from daemon.chat import messages
 from daemon.chat.messages import NEW_YORK
 from daemon.chat.queue import ChannelQueue
+from streams.chat.message import Answer, Fate
 from streams.redis.errors import RedisRefusedError, TooManyHeldError
 
 if TYPE_CHECKING:
@@ -94,12 +96,22 @@ class Post:
             now_s = self._clock.monotonic_s()
             moment = datetime.fromtimestamp(self._clock.wall_ms() / 1000, NEW_YORK).time()
             if wish := self.queue.next(now_s, moment):
-                answer = await self.sender.send(await self._message(wish))
+                answer = await self._send(wish)
                 await self._settled(self.queue, self.queue.answered(answer, self._clock.monotonic_s()))
                 continue
             with suppress(TimeoutError):
                 async with asyncio.timeout(self.queue.pause_s(now_s)):
                     await self._wake.wait()
+
+    async def _send(self, wish: Wish) -> Answer:
+        """What became of it; a mistake of ours costs this one message, and no other."""
+        try:
+            return await self.sender.send(await self._message(wish))
+        except Exception as error:  # noqa: BLE001 - as it says
+            what = f"a mistake of technic's own ({type(error).__name__})"  # its text may hold an address
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            log.error("message not sent", channel=self.queue.channel.name, what=what, at=f"{place.name}:{place.lineno}")  # noqa: TRY400
+            return Answer(Fate.UNKNOWN, what)
 
     async def _message(self, wish: Wish) -> Message:
         if len(wish.alerts) > 1:

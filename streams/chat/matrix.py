@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from streams.chat.message import Answer, Fate
 from streams.chat.text import BROKEN_AT, Markup, compose
-from streams.chat.verdict import DELIVERED, by_status, without_image
+from streams.chat.verdict import DELIVERED, by_status, seconds, without_image
 from streams.chat.wire import DEADLINE_S, NoReplyError, Wire, key_of
 
 if TYPE_CHECKING:
@@ -107,6 +107,5 @@ def _verdict(reply: Reply) -> Answer:
     told = reply.document
     if reply.ok and "event_id" in told:
         return DELIVERED
-    wait_ms = told.get("retry_after_ms")
-    wait_s = wait_ms / 1000 if isinstance(wait_ms, int | float) else None
+    wait_s = seconds(told.get("retry_after_ms"), unit_s=0.001)
     return by_status(reply, f"{told.get('errcode', '')} {told.get('error', '')}", wait_s=wait_s)

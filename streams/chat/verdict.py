@@ -104,8 +104,10 @@ def asked_pause_s(headers: Mapping[str, str]) -> float:
         return 0.0
 
 
-def seconds(value: object) -> float:
-    """`value` as a pause, from 0 to a day; 0 for what is no number."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+def seconds(value: object, unit_s: float = 1.0) -> float:
+    """`value`, in units of `unit_s`, as a pause from 0 to a day; 0 for what is no number."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
         return 0.0
-    return min(max(float(value), 0.0), LONGEST_WAIT_S)
+    if isinstance(value, float) and not math.isfinite(value):
+        return 0.0
+    return min(max(value, 0), LONGEST_WAIT_S / unit_s) * unit_s

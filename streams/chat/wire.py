@@ -71,6 +71,8 @@ class Wire:
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             told = f"there is no connection ({type(error).__name__})"
             raise NoReplyError(Answer(Fate.LATER, told)) from None
+        except UnicodeError:  # the library raises it as it looks for the host
+            raise NoReplyError(Answer(Fate.REFUSED, "its address names a host that cannot be")) from None
         except TimeoutError:
             told = f"no answer within {self._deadline_s:g} s; it may have been taken"
             raise NoReplyError(Answer(Fate.UNKNOWN, told)) from None

@@ -5,7 +5,7 @@ Pure. The writer's side is the daemon's; what both agree on stands in ``docs/sch
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
@@ -17,6 +17,12 @@ VERSION = 1
 
 MOST_BYTES = 1_000_000
 """Of an alert's JSON; one with every field full has some ten thousand."""
+
+
+LATEST_MS: Final = 4_102_444_800_000
+"""The year 2100: whatever claims to be later is no time."""
+
+Moment = Annotated[int, msgspec.Meta(ge=0, le=LATEST_MS)]
 
 
 class PoisonError(ValueError):
@@ -32,9 +38,9 @@ class Times(msgspec.Struct, frozen=True):
         scored_ms: when the engine had decided, wall clock.
     """
 
-    event_ms: int
-    received_ms: int
-    scored_ms: int = 0
+    event_ms: Moment
+    received_ms: Moment
+    scored_ms: Moment = 0
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -61,7 +67,7 @@ class DeliveredAlert(msgspec.Struct, frozen=True):
     id: str
     rule: str
     symbol: str
-    bar_start_ms: int
+    bar_start_ms: Moment
     price: float
     times: Times
     rule_version: str = ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from daemon.chat import queue, service
 from daemon.chat.channels import Channel
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
+    from daemon.chat.service import Draw
     from streams.redis.alert import DeliveredAlert
 
 __all__ = ["common_server", "redis", "redis_port", "server_binary"]
@@ -253,3 +255,38 @@ async def test_what_is_no_alert_is_dead_lettered_and_the_rest_is_told(
     async with serving(redis_port, channel(chat)):
         await eventually(lambda: told(chat) == [["alert-2"]])
     assert [letter["stream_id"] for letter in await letters(redis)] == ["1-0"]
+
+
+@pytest.mark.parametrize("event_ms", [10**17, -(10**17), 10**400], ids=["far", "past", "huge"])
+async def test_an_alert_of_a_time_that_no_calendar_has_is_dead_lettered_and_the_rest_is_told(
+    redis: Redis, redis_port: int, chat: ChatService, event_ms: int
+) -> None:
+    await add(redis, 1, times={"event_ms": event_ms, "received_ms": 0})
+    await add(redis, 2)
+    async with serving(redis_port, channel(chat)):
+        await eventually(lambda: told(chat) == [["alert-2"]])
+    assert [letter["stream_id"] for letter in await letters(redis)] == ["1-0"]
+
+
+async def test_a_mistake_of_ours_in_one_message_costs_that_message_only(
+    redis: Redis, redis_port: int, chat: ChatService
+) -> None:
+    async def mistaken(alert: DeliveredAlert) -> bytes:
+        if alert.id == "alert-1":
+            raise OverflowError("https://hooks.example/secret")
+        return b""
+
+    with capture_logs() as logs:
+        await _told_but_one(redis, redis_port, chat, mistaken)
+    (letter,) = await letters(redis)
+    assert letter["reason"] == "channel desk: a mistake of technic's own (OverflowError)"
+    assert "hooks.example" not in str(logs)
+
+
+async def _told_but_one(redis: Redis, redis_port: int, chat: ChatService, mistaken: Draw) -> None:
+    async with serving(redis_port, channel(chat)) as made:
+        made.posts["desk"]._draw = mistaken
+        await add(redis, 1)
+        await settled(redis)
+        await add(redis, 2)
+        await eventually(lambda: told(chat) == [["alert-2"]])

@@ -15,6 +15,8 @@ from streams.chat.verdict import Reply, by_status, seconds
         (0.5, 0.5),
         (-1, 0.0),
         (1e9, 86_400.0),
+        pytest.param(10**400, 86_400.0, id="huge"),
+        pytest.param(-(10**400), 0.0, id="hugely negative"),
         (math.nan, 0.0),
         (math.inf, 0.0),
         ("3", 0.0),
@@ -47,3 +49,8 @@ def test_a_body_that_is_no_object_is_an_empty_one(body: str) -> None:
 def test_success_that_is_not_the_services_is_said_so() -> None:
     told = by_status(Reply(200, {}, "<html>"))
     assert (told.fate, told.what) == (Fate.UNKNOWN, "HTTP 200: an answer that is not the service's")
+
+
+def test_a_pause_in_another_unit_has_the_same_bounds() -> None:
+    assert seconds(1500, unit_s=0.001) == 1.5
+    assert seconds(10**400, unit_s=0.001) == 86_400.0

@@ -105,3 +105,9 @@ def test_the_key_is_that_of_the_alerts_and_of_nothing_else() -> None:
     assert key_of(message) == key_of(message._replace(title="again: t", lines=()))
     assert key_of(message) != key_of(message._replace(ids=("12",)))
     assert key_of(message._replace(ids=())) != key_of(message._replace(ids=()))
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".com"])
+async def test_a_host_that_cannot_be_is_refused(host: str, session: aiohttp.ClientSession) -> None:
+    answer = await sender("webhook", {"url": f"http://{host}/x"}, session).send(MESSAGE)
+    assert answer == (Fate.REFUSED, "its address names a host that cannot be", 0.0)
