@@ -112,10 +112,13 @@ class Channel(NamedTuple):
 
 
 def reaches(severity: str, least: str) -> bool:
-    """Whether one severity is at least another; an unknown one is the highest, so that it is not lost."""
-    if least == NOBODY:
-        return False
-    return severity not in SEVERITIES or SEVERITIES.index(severity) >= SEVERITIES.index(least)
+    """Whether one severity is at least another; an unknown one is the gravest, so that it is not lost."""
+    return least != NOBODY and grade(severity) >= grade(least)
+
+
+def grade(severity: str) -> int:
+    """The graver the greater; an unknown one is the gravest."""
+    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
 
 
 def load(text: str, filename: str, outside: Outside) -> tuple[Channel, ...]:

@@ -35,12 +35,19 @@ def digest(alerts: Sequence[DeliveredAlert], link: str, *, repeated: bool = Fals
     rules = Counter(alert.rule for alert in alerts)
     most = ", ".join(f"{rule} {count}" for rule, count in rules.most_common(3))
     title = f"{len(alerts)} alerts: {most}" + ", ..." * (len(rules) > 3)  # noqa: PLR2004
-    lines = [
-        f"{_time(alert)}  {alert.symbol} {alert.rule} {dollars(alert.price)}{_change(alert.change)}{_marks(alert)}"
-        for alert in alerts
-    ]
+    lines = [_line(alert) for alert in alerts]
     ids = tuple(alert.id for alert in alerts)
     return Message((REPEAT if repeated else "") + title, tuple(lines), link, ids=ids)
+
+
+def room(alert: DeliveredAlert) -> int:
+    """Characters that its line in a digest takes at most: as if each that is no letter or digit had to be escaped."""
+    line = _line(alert)
+    return 1 + 2 * len(line) - sum(character.isalnum() or character == " " for character in line)
+
+
+def _line(alert: DeliveredAlert) -> str:
+    return f"{_time(alert)}  {alert.symbol} {alert.rule} {dollars(alert.price)}{_change(alert.change)}{_marks(alert)}"
 
 
 def switched_off(channel: str, what: str, lost: int) -> Message:

@@ -83,11 +83,11 @@ class Post:
         self._ends = True
         self._wake.set()
 
-    def put(self, alert: DeliveredAlert) -> bool:
-        """Let an alert wait; False where there is no room, or the channel is off."""
-        kept = self.queue.put(alert)
+    def put(self, alert: DeliveredAlert) -> DeliveredAlert | None:
+        """Let an alert wait; see `ChannelQueue.put`."""
+        left = self.queue.put(alert)
         self._wake.set()
-        return kept
+        return left
 
     async def run(self) -> None:
         """Send until `stop`."""
@@ -196,9 +196,9 @@ class Service:
             return
         self._due[alert.stream_id] = _Due(len(wanted))
         for post in wanted:
-            if not post.put(alert):
+            if left := post.put(alert):
                 what = "it is switched off" if post.queue.state == "off" else "too many wait for it"
-                await self._over(post.queue, (alert,), what)
+                await self._over(post.queue, (left,), what)
 
     def _posts_for(self, alert: DeliveredAlert) -> list[Post]:
         """Where it goes, each once: where a channel is switched off, to the one that is named in its place."""
