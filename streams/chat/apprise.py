@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from streams.chat.message import Message
     from streams.chat.settings import Settings
 
-PLAIN: Final = Markup(limit=4000, escapes={"@": BROKEN_AT})
-"""Apprise itself escapes plain text for its services, and knows their limits."""
+PLAIN: Final = Markup(limit=4000, escapes={"@": BROKEN_AT, "<": "<\u200b", "!": "!\u200b"})
+"""Apprise itself escapes plain text for its services, and knows their limits; but it makes ``!here>`` a mention of
+Slack's on purpose, and leaves ``<users/all>`` to Google Chat."""
 
 _BUSY: Final = Answer(Fate.LATER, "an earlier message to it has not ended yet")
 _FAILED: Final = Answer(Fate.UNKNOWN, "Apprise could not send it, and does not say why")

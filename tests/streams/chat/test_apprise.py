@@ -40,6 +40,20 @@ async def test_a_message_goes_through_apprise_with_its_image(
     assert [found["filename"] for found in told["attachments"]] == ["chart.png"]
 
 
+@pytest.mark.parametrize(
+    "hostile", ["<!channel>", "!here>", "<users/all>", "<at>all</at>", "@everyone", "&lt;!here&gt;"]
+)
+async def test_no_service_behind_it_can_take_a_text_for_a_mention(
+    hostile: str, service: ChatService, session: aiohttp.ClientSession
+) -> None:
+    message = MESSAGE._replace(title=f"{hostile} up", lines=(hostile,))
+    assert (await by_apprise(service, session).send(message)).fate is Fate.DELIVERED
+    told = service.taken[0].document
+    for text in (told["title"], told["message"]):
+        assert hostile not in text
+        assert hostile in text.replace("\u200b", "")
+
+
 @pytest.mark.parametrize("fault", [says(401), says(404), says(429, Retry_After="9"), says(503), CUT])
 async def test_all_its_failures_are_unknown(fault: Fault, service: ChatService, session: aiohttp.ClientSession) -> None:
     service.break_down(fault)
