@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import structlog
 
 from daemon.commands.begin import begin
@@ -38,7 +39,7 @@ SHORT = 8
 
 WIDTHS = {"symbol": 8, "rule": 22, "severity": 7, "session": 7}
 LATEST_MS = 4_102_444_800_000
-"""The year 2100: no bar ends later."""
+"""The year 2100: no bar ends later, and what claims to is shown as of then."""
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -93,10 +94,10 @@ def entry(stream_id: str, fields: Mapping[str, str]) -> dict[str, Any]:
     if _is_letter(fields):
         return {**fields, "stream_id": stream_id, "entry": fields["stream_id"]}
     try:
-        whole = json.loads(fields["data"])
-    except (KeyError, ValueError):
+        whole = msgspec.json.decode(fields["data"])
+    except (KeyError, ValueError, RecursionError):
         whole = None
-    return {"stream_id": stream_id, **(whole if isinstance(whole, dict) else fields)}
+    return {**(whole if isinstance(whole, dict) else fields), "stream_id": stream_id}
 
 
 def _is_letter(fields: Mapping[str, Any]) -> bool:
@@ -108,7 +109,7 @@ def _line(found: Mapping[str, Any], *, as_json: bool) -> str:
     if as_json:
         return json.dumps(found, ensure_ascii=False)
     rest = dict(found)
-    delivered_ms = int(rest.pop("stream_id").partition("-")[0])
+    delivered_ms = min(int(rest.pop("stream_id").partition("-")[0]), LATEST_MS)
     if "entry" in rest and "reason" in rest:
         return escaped(f"{_when(delivered_ms)}  {_letter(rest)}")
     if "rule" in rest and "kind" not in rest:
@@ -129,11 +130,11 @@ def _when(milliseconds: int) -> str:
 
 
 def _alert(alert: Mapping[str, Any]) -> str:
-    price, score = alert.get("price"), alert.get("score")
+    price, score = _number(alert.get("price")), _number(alert.get("score"))
     words = [str(alert.get("id", ""))[:SHORT].ljust(SHORT + 1)]
     words += [str(alert.get(name, "")).ljust(width) for name, width in WIDTHS.items()]
-    words += [f"price {_dollars(price)}"] if isinstance(price, int | float) else []
-    words += [f"score {score:.3f}"] if isinstance(score, int | float) else []
+    words += [f"price {_dollars(price)}"] if price is not None else []
+    words += [f"score {score:.3f}"] if score is not None else []
     words += [name for name in ("forming", "late") if alert.get(name) is True]
     return " ".join([*words, *_because(alert.get("values")), *_with(alert.get("members"))])
 
@@ -150,10 +151,19 @@ def _dollars(price: float) -> str:
     return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
 
 
+def _number(value: object) -> float | None:
+    """`value` if it is a number that a float holds."""
+    try:
+        return float(value) if isinstance(value, int | float) else None
+    except OverflowError:
+        return None
+
+
 def _because(values: object) -> list[str]:
     """The first numbers of the rule's condition."""
     known = values.items() if isinstance(values, dict) else ()
-    return [f" {text} {value:.6g}" for text, value in known if isinstance(value, int | float)][:MOST_VALUES]
+    numbers = ((text, _number(value)) for text, value in known)
+    return [f" {text} {number:.6g}" for text, number in numbers if number is not None][:MOST_VALUES]
 
 
 def _with(members: object) -> list[str]:

@@ -95,6 +95,28 @@ def test_hostile_entries_stay_one_harmless_line() -> None:
     assert "\\x1b[2J" in line
 
 
+@pytest.mark.parametrize(
+    ("stream_id", "fields"),
+    [
+        ("18446744073709551615-1", {"kind": "feed.state"}),
+        ("1-0", {"kind": "feed.state", "stream_id": "nonsense"}),
+        ("1-0", {"data": '{"rule": "r", "stream_id": 5}'}),
+        ("1-0", {"data": "[" * 200_000}),
+        ("1-0", {"data": '{"rule": "\\ud800"}'}),
+        ("1-0", {"data": '{"rule": "r", "price": NaN}'}),
+        *(("1-0", {"data": f'{{"rule": "r", {number}: 1{"0" * 400}}}'}) for number in ('"price"', '"score"')),
+        ("1-0", {"data": f'{{"rule": "r", "values": {{"a": 1{"0" * 400}}}}}'}),
+    ],
+)
+def test_no_entry_whoever_wrote_it_ends_the_tail(stream_id: str, fields: dict[str, str]) -> None:
+    shown = tail.entry(stream_id, fields)
+    assert shown["stream_id"] == stream_id
+    for as_json in (False, True):
+        line = tail._line(shown, as_json=as_json)
+        assert "\n" not in line.encode().decode()
+    assert json.loads(line, parse_constant=pytest.fail)
+
+
 @pytest.fixture
 def short() -> Iterator[Path]:
     """A folder whose path leaves room for that of a socket."""
