@@ -30,7 +30,7 @@ DEADLINE_S: Final = 5.0
 
 
 class Picture:
-    """Draws from a history, in a thread, one picture at a time.
+    """Draws from a history, in a thread, one picture at a time; channels that tell the same alert share it.
 
     Args:
         place: of the history; None draws nothing.
@@ -39,6 +39,7 @@ class Picture:
     def __init__(self, place: Path | Secret | None) -> None:
         self._place = place
         self._one_at_a_time = threading.Lock()
+        self._newest: tuple[str, asyncio.Future[bytes]] | None = None
 
     async def draw(self, alert: DeliveredAlert) -> bytes:
         """A PNG; b"" where the history has too few bars, does not answer in time, or is still at an older picture."""
@@ -46,10 +47,17 @@ class Picture:
             return b""
         try:
             async with asyncio.timeout(DEADLINE_S):
-                return await asyncio.to_thread(self._drawn, self._place, alert)
+                return await asyncio.shield(self._of(self._place, alert))
         except Exception as error:  # noqa: BLE001 - a picture never costs an alert
             log.info("no chart", symbol=alert.symbol, what=str(error) or f"it took longer than {DEADLINE_S:g} s")
             return b""
+
+    def _of(self, place: Path | Secret, alert: DeliveredAlert) -> asyncio.Future[bytes]:
+        if self._newest is None or self._newest[0] != alert.stream_id:
+            drawing = asyncio.get_running_loop().run_in_executor(None, self._drawn, place, alert)
+            drawing.add_done_callback(_seen)
+            self._newest = alert.stream_id, drawing
+        return self._newest[1]
 
     def _drawn(self, place: Path | Secret, alert: DeliveredAlert) -> bytes:
         if not self._one_at_a_time.acquire(blocking=False):
@@ -58,6 +66,11 @@ class Picture:
             return picture(place, alert)
         finally:
             self._one_at_a_time.release()
+
+
+def _seen(drawing: asyncio.Future[bytes]) -> None:
+    """That it failed is known, even where nobody waits for it any more."""
+    _ = drawing.cancelled() or drawing.exception()
 
 
 def picture(place: Path | Secret, alert: DeliveredAlert) -> bytes:

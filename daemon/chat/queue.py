@@ -116,6 +116,14 @@ class ChannelQueue:
             self._sent, self._again = wish, None
         return wish
 
+    def spare(self, alerts: Sequence[DeliveredAlert]) -> Wish | None:
+        """These need not be told any more; what is left of the message that `next` gave, None for nothing."""
+        if self._sent and alerts:
+            spared = {alert.stream_id for alert in alerts}
+            left = tuple(alert for alert in self._sent.alerts if alert.stream_id not in spared)
+            self._sent = self._sent._replace(alerts=left) if left else None
+        return self._sent
+
     def pause_s(self, now_s: float) -> float:
         """How long `next`, which had nothing, will have nothing unless more comes; a minute where all of it rests."""
         ready_s = max(self._not_before_s, self._permitted_s()) - now_s

@@ -17,12 +17,13 @@ import structlog
 
 from daemon.chat import messages
 from daemon.chat.messages import NEW_YORK
-from daemon.chat.queue import ChannelQueue
+from daemon.chat.queue import MOST, ChannelQueue
 from streams.chat.message import Answer, Fate
+from streams.redis.consumer import ConsumerPolicy
 from streams.redis.errors import RedisRefusedError, TooManyHeldError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
     from daemon.chat.channels import Channel
     from daemon.chat.queue import Verdict, Wish
@@ -41,14 +42,22 @@ GROUP: Final = "chat"
 SILENCES_S: Final = 5.0
 """How often it is asked what is silent."""
 REFUSED_S: Final = 5.0
+TRIES: Final = 100
+"""Starts that may find an alert untold before it is given up: what is wrong with a channel is not its fault."""
 
 
 @dataclass
 class _Due:
-    """Channels that are not done with an alert yet, and what went wrong with others."""
+    """How many channels are not done with an alert yet, which have told it, and what went wrong with others."""
 
     left: int
+    told: set[str] = field(default_factory=set)
     failed: list[str] = field(default_factory=list)
+
+
+def policy(channels: Sequence[Channel]) -> ConsumerPolicy:
+    """For the consumer: no number of full queues keeps the others from their alerts."""
+    return ConsumerPolicy(tries=TRIES, most_held=2 * MOST * len(channels))
 
 
 class Post:
@@ -58,6 +67,7 @@ class Post:
         queue: what waits.
         sender: of its kind.
         settled: told what became of alerts.
+        spared: of alerts those that nobody wants to be told any more, which it is done with.
         draw: a picture for one alert; b"" for none.
         link: to the dashboard.
         clock: the machine's.
@@ -68,13 +78,15 @@ class Post:
         queue: ChannelQueue,
         sender: Sender,
         settled: Callable[[ChannelQueue, Verdict], Awaitable[None]],
+        spared: Callable[[ChannelQueue, Sequence[DeliveredAlert]], Awaitable[Sequence[DeliveredAlert]]],
         draw: Draw,
         *,
         link: str,
         clock: Clock,
     ) -> None:
         self.queue, self.sender = queue, sender
-        self._settled, self._draw, self._link, self._clock = settled, draw, link, clock
+        self._settled, self._spared = settled, spared
+        self._draw, self._link, self._clock = draw, link, clock
         self._wake = asyncio.Event()
         self._ends = False
 
@@ -96,12 +108,21 @@ class Post:
             now_s = self._clock.monotonic_s()
             moment = datetime.fromtimestamp(self._clock.wall_ms() / 1000, NEW_YORK).time()
             if wish := self.queue.next(now_s, moment):
-                answer = await self._send(wish)
-                await self._settled(self.queue, self.queue.answered(answer, self._clock.monotonic_s()))
+                await self._tell(wish)
                 continue
             with suppress(TimeoutError):
                 async with asyncio.timeout(self.queue.pause_s(now_s)):
                     await self._wake.wait()
+
+    async def _tell(self, wish: Wish) -> None:
+        """All of it that is still wanted; a repeat stays what it was, so that the service may know it."""
+        if not wish.repeated:
+            left = self.queue.spare(await self._spared(self.queue, wish.alerts))
+            if left is None:
+                return
+            wish = left
+        answer = await self._send(wish)
+        await self._settled(self.queue, self.queue.answered(answer, self._clock.monotonic_s()))
 
     async def _send(self, wish: Wish) -> Answer:
         """What became of it; a mistake of ours costs this one message, and no other."""
@@ -131,6 +152,7 @@ class Service:
         draw: see `Post`.
         link: to the dashboard.
         clock: the machine's.
+        told_before: channels that have told an alert already, by stream id: `told_in_part` of the reading before.
     """
 
     def __init__(
@@ -143,20 +165,34 @@ class Service:
         draw: Draw,
         link: str,
         clock: Clock,
+        told_before: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         self._consumer, self._silences = consumer, silences
         self._silenced: Silenced | None = None
         now_s = clock.monotonic_s()
         self.posts = {
             channel.name: Post(
-                ChannelQueue(channel, now_s), senders[channel.name], self._settle, draw, link=link, clock=clock
+                ChannelQueue(channel, now_s),
+                senders[channel.name],
+                self._settle,
+                self._spare,
+                draw,
+                link=link,
+                clock=clock,
             )
             for channel in channels
         }
         self._due: dict[str, _Due] = {}
+        self._told_before = dict(told_before or {})
+        self._notices: dict[str, Message] = {}
         self._reading: list[asyncio.Task[None]] = []
         self._ends = False
         self.told = self.silent = 0
+
+    @property
+    def told_in_part(self) -> dict[str, Collection[str]]:
+        """By stream id of alerts that wait for other channels: those that have told it."""
+        return self._told_before | {stream_id: due.told for stream_id, due in self._due.items() if due.told}
 
     async def run(self) -> None:
         """Read and send until `stop`; what is under way then is brought to its end, within the sender's deadline."""
@@ -176,12 +212,16 @@ class Service:
             post.stop()
 
     async def _read(self) -> None:
+        said = ""
         while True:
             try:
                 async for alert in self._consumer:
+                    said = ""
                     await self._take(alert)
             except (RedisRefusedError, TooManyHeldError) as error:
-                log.warning("alerts cannot be read", what=str(error))
+                if str(error) != said:
+                    log.warning("alerts cannot be read", what=str(error))
+                said = str(error)
                 await asyncio.sleep(REFUSED_S)
 
     async def _take(self, alert: DeliveredAlert) -> None:
@@ -189,12 +229,13 @@ class Service:
         if self._silenced is None:
             await self._look_once()
         reason = self._silence(alert)
-        wanted = [] if reason else self._posts_for(alert)
+        told = self._told_before.pop(alert.stream_id, ())
+        wanted = [] if reason else [post for post in self._posts_for(alert) if post.queue.channel.name not in told]
         self.silent += bool(reason)
         if not wanted:
             await self._acknowledge([alert])
             return
-        self._due[alert.stream_id] = _Due(len(wanted))
+        self._due[alert.stream_id] = _Due(len(wanted), set(told))
         for post in wanted:
             if left := post.put(alert):
                 what = "it is switched off" if post.queue.state == "off" else "too many wait for it"
@@ -202,11 +243,16 @@ class Service:
 
     def _posts_for(self, alert: DeliveredAlert) -> list[Post]:
         """Where it goes, each once: where a channel is switched off, to the one that is named in its place."""
-        taking = [post for post in self.posts.values() if _takes(post.queue.channel, alert)]
-        stand_in = [
-            self.posts.get(post.queue.channel.fallback, post) if post.queue.state == "off" else post for post in taking
-        ]
-        return list(dict.fromkeys(stand_in))
+        taking = (post for post in self.posts.values() if _takes(post.queue.channel, alert))
+        return list(dict.fromkeys(map(self._stand_in, taking)))
+
+    def _stand_in(self, post: Post) -> Post:
+        """Itself; where it is switched off its fallback, or the fallback's; the last one where none works."""
+        for _ in self.posts:
+            if post.queue.state != "off":
+                break
+            post = self.posts.get(post.queue.channel.fallback, post)
+        return post
 
     def _silence(self, alert: DeliveredAlert) -> str:
         silenced = self._silenced
@@ -214,7 +260,15 @@ class Service:
             return ""
         if silenced.acknowledged(alert.id):
             return "acknowledged"
-        return silenced.covers(alert.rule, alert.symbol, alert.times.event_ms)
+        reasons = [silenced.covers(alert.rule, symbol, alert.times.event_ms) for symbol in _symbols(alert)]
+        return reasons[0] if all(reasons) else ""
+
+    async def _spare(self, queue: ChannelQueue, alerts: Sequence[DeliveredAlert]) -> Sequence[DeliveredAlert]:
+        """Those that were silenced or acknowledged while they waited; the channel is done with them."""
+        spared = [alert for alert in alerts if self._silence(alert)]
+        self.silent += len(spared)
+        await self._over(queue, spared, "")
+        return spared
 
     async def _settle(self, queue: ChannelQueue, verdict: Verdict) -> None:
         """What became of a message."""
@@ -228,16 +282,23 @@ class Service:
         await self._over(queue, verdict.done, "")
         await self._over(queue, verdict.dead, verdict.what)
         if verdict.turned == "off":
-            await self._tell_another(queue, verdict)
+            notice = messages.switched_off(name, verdict.what, len(verdict.dead))
+            await self._give_notice(name, notice, (queue.channel.fallback, *self.posts))
+        for off in [*self._notices] if verdict.done else ():
+            if off in self._notices:  # another channel may have taken it meanwhile
+                await self._give_notice(off, self._notices.pop(off), [name])
 
-    async def _tell_another(self, queue: ChannelQueue, verdict: Verdict) -> None:
-        """One that works says that this channel is switched off: its fallback, else the first of the file."""
-        chosen = self.posts.get(queue.channel.fallback)
-        working = [post for post in (chosen, *self.posts.values()) if post and post.queue.state == "live"]
-        for post in working[:1]:
-            told = messages.switched_off(queue.channel.name, verdict.what, len(verdict.dead))
-            answer = await post.sender.send(told)
+    async def _give_notice(self, off: str, notice: Message, names: Iterable[str]) -> None:
+        """The first of these channels that works and takes it says that one is switched off; else it waits for one."""
+        chosen = [self.posts[name] for name in dict.fromkeys(names) if name in self.posts]
+        for post in chosen:
+            if post.queue.state != "live":
+                continue
+            answer = await post.sender.send(notice)
             log.info("another channel told", name=post.queue.channel.name, fate=answer.fate.value, what=answer.what)
+            if answer.fate is Fate.DELIVERED:
+                return
+        self._notices[off] = notice
 
     async def _over(self, queue: ChannelQueue, alerts: Sequence[DeliveredAlert], failed: str) -> None:
         """A channel is done with alerts: it has told them, or `failed` says why not.
@@ -248,7 +309,9 @@ class Service:
         for alert in alerts:
             due = self._due[alert.stream_id]
             due.left -= 1
-            if failed:
+            if not failed:
+                due.told.add(queue.channel.name)
+            else:
                 log.warning("alert given up", channel=queue.channel.name, id=alert.id, what=failed)
                 due.failed.append(f"channel {queue.channel.name}: {failed}")
             if not due.left:
@@ -280,5 +343,8 @@ class Service:
 
 
 def _takes(channel: Channel, alert: DeliveredAlert) -> bool:
-    symbols = [alert.symbol, *(member.symbol for member in alert.members)]
-    return any(channel.takes(alert.rule, symbol, alert.severity) for symbol in symbols)
+    return any(channel.takes(alert.rule, symbol, alert.severity) for symbol in _symbols(alert))
+
+
+def _symbols(alert: DeliveredAlert) -> list[str]:
+    return [alert.symbol, *(member.symbol for member in alert.members)]

@@ -16,7 +16,7 @@ import streams.history.nopandas  # noqa: F401 - comes before all that imports py
 from daemon.chat import channels as channel_file
 from daemon.chat import messages
 from daemon.chat.picture import Picture
-from daemon.chat.service import GROUP, Service
+from daemon.chat.service import GROUP, Service, policy
 from daemon.clock import SystemClock
 from daemon.commands.begin import begin
 from daemon.commands.errors import ChannelsUntoldError
@@ -29,11 +29,11 @@ from daemon.spoken import several
 from streams.chat.errors import ChatSettingsError
 from streams.chat.message import Fate
 from streams.chat.open import sender
-from streams.redis.consumer import AlertConsumer, ConsumerPolicy
+from streams.redis.consumer import AlertConsumer
 from streams.redis.silences import Silences
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from daemon.chat.channels import Channel
     from daemon.config import Config
@@ -44,9 +44,6 @@ log = structlog.get_logger()
 
 NAME = "notify"
 """Of the consumer. One runs; after a kill it goes on at once with what it had in hand."""
-
-TRIES = 100
-"""Starts that may find an alert untold before it is given up: what is wrong with a channel is not its fault."""
 
 
 def notify(path: Path | None, *, duration_s: float | None, test: bool) -> None:
@@ -67,11 +64,14 @@ async def _serve(config: Config) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
     async with aiohttp.ClientSession() as session:
         channels: Sequence[Channel] = _channels(config, session)
+        told: Mapping[str, Collection[str]] = {}
         while True:
             asked.clear()
-            async with _consumer(config) as consumer:
+            async with _consumer(config, channels) as consumer:
                 log.info("channels", names=[channel.name for channel in channels])
-                await _until(asked, _service(config, channels, consumer, session))
+                service = _service(config, channels, consumer, session, told)
+                await _until(asked, service)
+                told = service.told_in_part
             channels = _again(config, session, channels)
 
 
@@ -87,8 +87,8 @@ async def _until(asked: asyncio.Event, service: Service) -> None:
         log.info("told", alerts=service.told, silent=service.silent)
 
 
-def _consumer(config: Config) -> AlertConsumer:
-    prefix, policy = config.redis.prefix, ConsumerPolicy(tries=TRIES)
+def _consumer(config: Config, channels: Sequence[Channel]) -> AlertConsumer:
+    prefix = config.redis.prefix
     return AlertConsumer(
         redis_url(config),
         group=GROUP,
@@ -96,19 +96,30 @@ def _consumer(config: Config) -> AlertConsumer:
         stream=f"{prefix}alerts",
         dead=f"{prefix}dead",
         automatic=False,
-        policy=policy,
+        policy=policy(channels),
         on_event=_said,
     )
 
 
 def _service(
-    config: Config, channels: Sequence[Channel], consumer: AlertConsumer, session: aiohttp.ClientSession
+    config: Config,
+    channels: Sequence[Channel],
+    consumer: AlertConsumer,
+    session: aiohttp.ClientSession,
+    told: Mapping[str, Collection[str]],
 ) -> Service:
     picture = Picture(config.history_place if config.notify.chart and config.history.enabled else None)
     silences = Silences(redis_url(config), config.redis.prefix)
     senders = _senders(channels, session)
     return Service(
-        consumer, silences, senders, channels, draw=picture.draw, link=config.notify.link or "", clock=SystemClock()
+        consumer,
+        silences,
+        senders,
+        channels,
+        draw=picture.draw,
+        link=config.notify.link or "",
+        clock=SystemClock(),
+        told_before=told,
     )
 
 

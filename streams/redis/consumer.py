@@ -262,12 +262,13 @@ class AlertConsumer:
                 return alert
 
     async def _settle(self, group: StreamGroup) -> None:
-        """Send what is noted as done, and what is to be buried."""
+        """Send letters of what is to be buried, and only then say that it is done, with all else that is."""
         while self._doomed:
             stream_id, (entry, reason) = next(iter(self._doomed.items()))
             letter = deadletter.letter(entry, reason, self._group, self._name)
-            await group.bury(self._dead, deadletter.MOST, stream_id, letter)
+            await group.add(self._dead, deadletter.MOST, letter)
             del self._doomed[stream_id]
+            self._done[stream_id] = None
             self.buried += 1
             self._on_event(ConsumerEvent("buried", reason, stream_id))
         while done := list(self._done):

@@ -155,15 +155,14 @@ class StreamGroup:
         async with asyncio.timeout(self._deadline_s):
             await self._client.xack(self._key, self._group, *stream_ids)
 
-    async def bury(self, dead: str, most: int, stream_id: str, entry: Mapping[FieldT, EncodableT]) -> None:
-        """Put `entry` into stream `dead`, which keeps about `most`, and only then acknowledge `stream_id`.
+    async def add(self, dead: str, most: int, letter: Mapping[FieldT, EncodableT]) -> None:
+        """Put `letter` into stream `dead`, which keeps about `most`; a lost answer may repeat it.
 
-        A lost answer may repeat the letter. A transaction would not help: where the server refuses the first command
-        of one, it does the second all the same.
+        The entry is to be acknowledged afterwards. A transaction of both would not help: where the server refuses the
+        first command of one, it does the second all the same.
         """
         async with asyncio.timeout(self._deadline_s):
-            await self._client.xadd(dead, dict(entry), maxlen=most, approximate=True)
-            await self._client.xack(self._key, self._group, stream_id)
+            await self._client.xadd(dead, dict(letter), maxlen=most, approximate=True)
 
 
 def _as_it_came(response: Any, **_: Any) -> Any:

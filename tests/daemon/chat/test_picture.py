@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from daemon.chat.picture import Picture
 from streams.history.open import open_history
 from tests.daemon.chat.alerts import alert
 from tests.daemon.running import OPEN, walk
+from tests.streams.redis.waiting import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +48,28 @@ async def test_a_history_that_is_not_there_or_too_slow_is_told_and_costs_a_pictu
         monkeypatch.setattr(picture, "picture", lambda *_: bytes(release.wait(10)))
         drawing = Picture(place)
         assert await drawing.draw(ALERT) == b""
-        assert await drawing.draw(ALERT) == b"", "it is still at the other one"
+        assert await drawing.draw(alert(2)) == b"", "it is still at the other one"
         release.set()
     assert [entry["event"] for entry in logs] == ["no chart", "no chart"]
     assert logs[1]["what"] == "it took longer than 0.05 s"
+
+
+async def test_channels_that_tell_the_same_alert_share_its_picture(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+    release = threading.Event()
+
+    def slow(*_: object) -> bytes:
+        drawn.append(1)
+        release.wait(10)
+        return b"png"
+
+    monkeypatch.setattr(picture, "picture", slow)
+    drawing = Picture(place)
+    both = asyncio.gather(drawing.draw(ALERT), drawing.draw(ALERT))
+    await eventually(lambda: drawn)
+    release.set()
+    assert await both == [b"png", b"png"]
+    assert await drawing.draw(ALERT) == b"png"
+    assert len(drawn) == 1

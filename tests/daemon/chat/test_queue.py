@@ -247,3 +247,17 @@ def test_every_alert_is_told_or_given_up_exactly_once(steps: list[str]) -> None:
             ended += [each.id for each in (*verdict.done, *verdict.dead)]
             under_way = False
     assert ended == named(*range(number))
+
+
+def test_of_a_message_under_way_some_alerts_can_be_spared() -> None:
+    waiting = full(1, 2, 3, 4)
+    waiting.next(0.0, NOON)
+    left = waiting.spare([alert(2), alert(4)])
+    assert ids(left) == named(1, 3)
+    assert waiting.answered(DONE, 0.0).done == (alert(1), alert(3))
+    waiting.put(alert(5))
+    waiting.next(1.0, NOON)
+    assert waiting.spare([alert(5)]) is None
+    assert len(waiting) == 0
+    waiting.put(alert(6))
+    assert ids(waiting.next(2.0, NOON)) == named(6)

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from daemon.chat import queue, service
 from daemon.chat.channels import Channel
-from daemon.chat.service import GROUP, Service
+from daemon.chat.service import GROUP, Service, policy
 from daemon.clock import SystemClock
 from streams.chat.open import sender
 from streams.redis.silences import Silence, Silences
@@ -22,7 +22,7 @@ from tests.streams.redis.consuming import add, add_data, consumer_of, letters, p
 from tests.streams.redis.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Collection, Mapping
 
     from redis.asyncio import Redis
 
@@ -57,13 +57,24 @@ async def no_picture(_: DeliveredAlert) -> bytes:
 
 
 @asynccontextmanager
-async def serving(port: int, *channels: Channel) -> AsyncIterator[Service]:
+async def serving(
+    port: int, *channels: Channel, told_before: Mapping[str, Collection[str]] | None = None
+) -> AsyncIterator[Service]:
     async with aiohttp.ClientSession() as session:
         consumer = consumer_of(port, group=GROUP, automatic=False)
         senders = {each.name: sender(each.kind, each.settings, session) for each in channels}
         silences = Silences(url_of(port))
         async with consumer:
-            made = Service(consumer, silences, senders, channels, draw=no_picture, link="", clock=SystemClock())
+            made = Service(
+                consumer,
+                silences,
+                senders,
+                channels,
+                draw=no_picture,
+                link="",
+                clock=SystemClock(),
+                told_before=told_before,
+            )
             task = asyncio.create_task(made.run())
             try:
                 yield made
@@ -223,6 +234,7 @@ async def test_what_people_silenced_or_acknowledged_is_not_told(
         await eventually(lambda: made._silenced and made._silenced.covers("busy", "TSLA", EVENT_MS))
         await add(redis, 7)
         await eventually(lambda: made.silent == 4)
+        assert made.told == 2
     assert sorted(each for ids in told(chat) for each in ids) == named(4, 6), "snoozed until its third minute"
 
 
@@ -290,3 +302,99 @@ async def _told_but_one(redis: Redis, redis_port: int, chat: ChatService, mistak
         await settled(redis)
         await add(redis, 2)
         await eventually(lambda: told(chat) == [["alert-2"]])
+
+
+async def test_a_group_is_told_unless_all_its_symbols_are_silenced(
+    redis: Redis, redis_port: int, chat: ChatService
+) -> None:
+    silences = Silences(url_of(redis_port))
+    await silences.put(Silence("*", "AAPL", "mute", 0, "kim", 1), 0)
+    await silences.put(Silence("*", "MSFT", "mute", 0, "kim", 1), 0)
+    await add(redis, 1, members=[{"symbol": "MSFT"}])
+    await add(redis, 2, members=[{"symbol": "MSFT"}, {"symbol": "NVDA"}])
+    async with serving(redis_port, channel(chat)) as made:
+        await settled(redis)
+        assert made.silent == 1
+    assert told(chat) == [["alert-2"]]
+
+
+async def test_what_is_silenced_or_acknowledged_while_it_waits_is_not_told(
+    redis: Redis, redis_port: int, chat: ChatService
+) -> None:
+    silences = Silences(url_of(redis_port))
+    chat.break_down(says(503))
+    await add(redis, 1, 2)
+    await add(redis, 3, symbol="MSFT")
+    async with serving(redis_port, channel(chat)) as made:
+        await eventually(lambda: len(made.posts["desk"].queue) == 3)
+        await silences.acknowledge("alert-1", "kim", 1)
+        await silences.put(Silence("*", "MSFT", "mute", 0, "kim", 2), 0)
+        await eventually(lambda: made._silenced and made._silenced.covers("busy", "MSFT", EVENT_MS))
+        chat.break_down(None)
+        await settled(redis)
+        assert (made.told, made.silent) == (1, 2)
+    assert told(chat) == [["alert-2"]]
+
+
+async def test_the_fallback_of_a_fallback_stands_in_where_both_are_switched_off(
+    redis: Redis, redis_port: int, chat: ChatService
+) -> None:
+    desk, phone = channel(chat, fallback="phone"), channel(chat, "phone", severity="high", fallback="mail")
+    async with serving(redis_port, desk, phone, channel(chat, "mail", severity="high")) as made:
+        made.posts["desk"].queue.state = made.posts["phone"].queue.state = "off"
+        await add(redis, 1, severity="low")
+        await settled(redis)
+    assert told(chat, "mail") == [["alert-1"]]
+
+
+async def test_that_a_channel_is_switched_off_is_told_by_the_next_one_that_takes_it(
+    redis: Redis, redis_port: int, chat: ChatService
+) -> None:
+    desk, busy, other = channel(chat), channel(chat, "busy", severity="high"), channel(chat, "other", severity="high")
+    async with serving(redis_port, desk, busy, other):
+        chat.fail(says(404), says(503), says(503))
+        await add(redis, 1, severity="low")
+        await eventually(lambda: len(chat.asked) == 3)
+        await add(redis, 2, severity="high")
+        await eventually(lambda: [asked for asked in chat.taken if not asked.document["ids"]])
+    titles = [asked.document["title"] for asked in chat.taken]
+    assert titles.count("technic: channel desk is switched off") == 1
+
+
+async def test_what_one_channel_has_told_it_does_not_tell_again_after_a_hangup(
+    redis: Redis, redis_port: int, chat: ChatService
+) -> None:
+    channels = channel(chat), channel(chat, "slow")
+    async with serving(redis_port, *channels) as made:
+        made.posts["slow"].queue._not_before_s = float("inf")
+        await add(redis, 1)
+        await eventually(lambda: made.told == 1)
+    assert made.told_in_part == {"1-0": {"desk"}}
+    async with serving(redis_port, *channels, told_before=made.told_in_part):
+        await settled(redis)
+    assert (told(chat), told(chat, "slow")) == ([["alert-1"]], [["alert-1"]])
+
+
+async def test_what_keeps_alerts_from_being_read_is_said_once(
+    redis: Redis, redis_port: int, chat: ChatService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "REFUSED_S", 0.02)
+    await redis.set(KEY, "no stream")
+    tries = 0
+
+    async def counted(seconds: float) -> None:
+        nonlocal tries
+        tries += seconds == service.REFUSED_S
+        await sleep(seconds)
+
+    sleep = asyncio.sleep
+    monkeypatch.setattr(asyncio, "sleep", counted)
+    with capture_logs() as logs:
+        async with serving(redis_port, channel(chat)):
+            await eventually(lambda: tries > 3)
+    assert [entry["event"] for entry in logs] == ["alerts cannot be read"]
+
+
+def test_a_channel_that_holds_all_it_can_leaves_room_for_the_others(chat: ChatService) -> None:
+    channels = [channel(chat, name) for name in ("one", "two", "three")]
+    assert policy(channels).most_held > queue.MOST * len(channels)

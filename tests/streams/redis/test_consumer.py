@@ -518,11 +518,14 @@ async def test_a_task_that_is_cancelled_in_its_body_gives_the_alert_back(redis: 
     async def work() -> None:
         async with consumer_of(redis_port, policy=PATIENT) as consumer:
             async for _ in consumer:
+                at_work.set()
                 await asyncio.sleep(60)
 
     for _ in range(10):
+        at_work = asyncio.Event()
         task = asyncio.ensure_future(work())
-        await eventually(lambda: settled(redis, [("1-0", 1)]))
+        await at_work.wait()
+        assert await pending_of(redis) == [("1-0", 1)]
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     assert await pending_of(redis) == [("1-0", 0)]
@@ -599,6 +602,21 @@ async def test_dead_letters_that_cannot_be_written_leave_the_entry_pending(redis
         assert await pending_of(redis) == [("1-0", 1)]
         await redis.delete(DEAD)
         assert await take(consumer, 1) == named(2)
+    assert len(await letters(redis)) == 1
+
+
+async def test_a_lost_answer_to_what_comes_after_a_letter_does_not_repeat_it(redis: Redis, redis_port: int) -> None:
+    await add_data(redis, 1, b"no JSON")
+    await add(redis, 2)
+    async with Proxy("127.0.0.1", redis_port) as proxy, consumer_of(proxy.port, policy=PATIENT) as consumer:
+
+        def fault(request: bytes) -> None:
+            if b"XACK" in request:
+                proxy.mode, proxy.on_request = "cut", lambda _: None
+
+        proxy.on_request = fault
+        assert await take(consumer, 1) == named(2)
+        assert proxy.connections == 2
     assert len(await letters(redis)) == 1
 
 

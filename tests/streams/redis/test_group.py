@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from redis.exceptions import ResponseError
@@ -94,18 +94,3 @@ async def test_a_group_that_is_no_more_is_told_as_the_server_tells_it_elsewhere(
         await group.standing()
     with pytest.raises(ResponseError, match="NOGROUP"):
         await group.read(0.01)
-
-
-async def test_a_letter_that_cannot_be_written_leaves_the_entry_pending(redis: Redis) -> None:
-    await add(redis, "1-0")
-    await redis.set("dead", "text")
-    group = group_of(redis)
-    await group.make("0")
-    await group.read(0.01)
-    letter: dict[Any, Any] = {"reason": "r"}
-    with pytest.raises(ResponseError, match="WRONGTYPE"):
-        await group.bury("dead", 10, "1-0", letter)
-    assert await pending_of(redis) == [("1-0", 1)]
-    await redis.delete("dead")
-    await group.bury("dead", 10, "1-0", letter)
-    assert await pending_of(redis) == []
