@@ -185,8 +185,8 @@ class Service:
         self._due: dict[str, _Due] = {}
         self._told_before = dict(told_before or {})
         self._notices: dict[str, Message] = {}
-        self._reading: list[asyncio.Task[None]] = []
-        self._ends = False
+        self._reading: asyncio.Task[None] | None = None
+        self._ended = asyncio.Event()
         self.told = self.silent = 0
 
     @property
@@ -196,18 +196,19 @@ class Service:
 
     async def run(self) -> None:
         """Read and send until `stop`; what is under way then is brought to its end, within the sender's deadline."""
-        if self._ends:
+        if self._ended.is_set():
             return
         async with asyncio.TaskGroup() as group:
-            self._reading = [group.create_task(self._look()), group.create_task(self._read())]
+            group.create_task(self._look())
+            self._reading = group.create_task(self._read())
             for post in self.posts.values():
                 group.create_task(post.run())
 
     def stop(self) -> None:
         """Read no more, and end; what waits stays pending in the stream."""
-        self._ends = True
-        for task in self._reading:
-            task.cancel()
+        self._ended.set()
+        if self._reading:
+            self._reading.cancel()
         for post in self.posts.values():
             post.stop()
 
@@ -332,9 +333,11 @@ class Service:
             await self._consumer.bury(alert, reason)
 
     async def _look(self) -> None:
-        while True:
+        while not self._ended.is_set():
             await self._look_once()
-            await asyncio.sleep(SILENCES_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SILENCES_S):
+                    await self._ended.wait()
 
     async def _look_once(self) -> None:
         """What is silent now; where that cannot be read, what was."""
