@@ -127,9 +127,10 @@ class Days:
     def reserve(self, capacity: int) -> None:
         """Make room for at least `capacity` rows; unknown at first."""
         self.frame.reserve(capacity)
-        more = max(self.frame.capacity - len(self._day), 0)
-        self._day = np.pad(self._day, (0, more))
-        self.previous = np.pad(self.previous, (0, more), constant_values=np.nan)
+        more = self.frame.capacity - len(self._day)
+        if more > 0:
+            self._day = np.pad(self._day, (0, more))
+            self.previous = np.pad(self.previous, (0, more), constant_values=np.nan)
         self._own.reserve(self.frame.capacity)
 
     def begin(self, rows: Longs, symbols: Symbols, day: int) -> Longs:

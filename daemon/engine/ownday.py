@@ -43,10 +43,11 @@ class OwnDay:
 
     def reserve(self, capacity: int) -> None:
         """Make room for at least `capacity` rows; nothing is known of new ones."""
-        more = max(capacity - len(self._auction), 0)
-        self._older = np.concatenate([self._older, _nothing(more)])
-        self._kept = np.pad(self._kept, ((0, more), (0, 0), (0, 0)))
-        self._auction = np.pad(self._auction, (0, more), constant_values=np.nan)
+        more = capacity - len(self._auction)
+        if more > 0:
+            self._older = np.concatenate([self._older, _nothing(more)])
+            self._kept = np.pad(self._kept, ((0, more), (0, 0), (0, 0)))
+            self._auction = np.pad(self._auction, (0, more), constant_values=np.nan)
 
     def put(self, rows: Longs, start_ms: int, bars: Floats) -> None:
         """A regular minute of today, in any order; one that came before is replaced. O(1) a bar.

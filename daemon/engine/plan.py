@@ -76,6 +76,7 @@ class Plan:
         ruleset: as given.
         rules: in the order of the set; a rule's index is its row everywhere.
         features: as given.
+        feature_texts: the same as text, which alerts name them by.
         conditions: the whole condition of each rule, in normal form but for ``coverage``, which is the rule's own.
         untils: what ends an episode of a rule, None where that is the condition's end.
         orders: what candidates of a rule are ordered by, None for rules that take all.
@@ -95,6 +96,7 @@ class Plan:
     def __init__(self, ruleset: RuleSet, features: Sequence[Node] = (), vocabulary: Vocabulary | None = None) -> None:
         self.ruleset, self.rules = ruleset, ruleset.rules
         self.features = tuple(features)
+        self.feature_texts = tuple(write(tree) for tree in self.features)
         self.conditions = tuple(_own(rule.condition, number) for number, rule in enumerate(self.rules))
         self.untils = tuple(rule.until and _own(rule.until, number) for number, rule in enumerate(self.rules))
         self.orders = tuple(rule.by if rule.budget or rule.group else None for rule in self.rules)

@@ -21,7 +21,6 @@ from daemon.engine.periods import DAILY
 from daemon.engine.plan import When
 from daemon.engine.sectors import SectorColumn
 from daemon.engine.sessions import PHASES, Phase
-from daemon.engine.syntax import write
 from daemon.engine.telling import Candidates, Telling
 from daemon.engine.why import explain
 from indicators import CATALOGUE
@@ -114,6 +113,15 @@ class Correction(NamedTuple):
     rows: Longs
     features: Floats
     scores: Floats
+
+
+class _Why(NamedTuple):
+    """What an alert says of its symbol: sector, score, the terms of the condition, and what each feature adds."""
+
+    sector: str
+    score: float | None
+    values: dict[str, float | None]
+    shares: dict[str, float]
 
 
 class Watch:
@@ -413,24 +421,24 @@ class Watch:
         at = np.array([wish.position for wish in told])
         seen = self.evaluator.explain(rule, at, now.rows, now.context, score, when=now.when)
         shares = self._shares(features[at], score[at])
+        sectors = [self._sector_names[number] for number in self._sectors.of(self._symbols)[now.rows[at]].tolist()]
         for number, wish in enumerate(told):
             values = {text: known(column[number]) for text, column in seen.items()}
-            alert = self._alert(wish, now, known(score[wish.position]), values, shares[number])
+            why = _Why(sectors[number], known(score[wish.position]), values, shares[number])
+            alert = self._alert(wish, now, why)
             self._fired.append((int(now.order[wish.position]), rule, wish.repeated, alert))
 
     def _shares(self, features: Floats, score: Floats) -> list[dict[str, float]]:
         """What each feature adds to the logit of each score, and the intercept; nothing where there is no score."""
         if self.view is None:
             return [{} for _ in score]
-        names = [write(tree) for tree in self.plan.features]
+        names = self.plan.feature_texts
         return [
             {"intercept": self.view.intercept, **dict(zip(names, row, strict=True))} if isfinite(of) else {}
             for row, of in zip(self.view.contributions(features).tolist(), score.tolist(), strict=True)
         ]
 
-    def _alert(
-        self, wish: Told, now: Step, score: float | None, values: dict[str, float | None], shares: dict[str, float]
-    ) -> Alert:
+    def _alert(self, wish: Told, now: Step, why: _Why) -> Alert:
         rule, position = self.plan.rules[wish.rule], wish.position
         row = int(now.rows[position])
         return Alert(
@@ -438,7 +446,7 @@ class Watch:
             rule=rule.name,
             rule_version=rule.version,
             symbol=now.symbols[position].decode(),
-            sector=self._sector_names[int(self._sectors.of(self._symbols)[row])],
+            sector=why.sector,
             session=PHASES[int(now.at.phase)],
             timeframe="1m",
             severity=rule.severity,
@@ -447,10 +455,10 @@ class Watch:
             price=float(now.bars[CLOSE, position]),
             change=self._change(now, position),
             volume=float(now.bars[4, position]),
-            score=score,
+            score=why.score,
             order=known(wish.value),
-            contributions=shares,
-            values=values,
+            contributions=why.shares,
+            values=why.values,
             coverage=self.coverage.of(self.plan.needs[wish.rule], row),
             late=now.late,
             forming=now.when is When.FORMING,
