@@ -175,7 +175,7 @@ class AlertConsumer:
         """An orderly end is no try: what is in hand may be taken at once, and none the worse."""
         await self._settle(group)
         if self._held:
-            await group.give_back(self._held.values(), round(self._policy.idle_s * 1000))
+            await group.give_back(list(self._held.values()), round(self._policy.idle_s * 1000))
             self._held.clear()
 
     async def close(self) -> None:
@@ -262,7 +262,8 @@ class AlertConsumer:
                 return alert
 
     async def _settle(self, group: StreamGroup) -> None:
-        """Send letters of what is to be buried, and only then say that it is done, with all else that is."""
+        """Say what is done; then send letters of what is to be buried, and say that it is done, too."""
+        await self._say_done(group)
         while self._doomed:
             stream_id, (entry, reason) = next(iter(self._doomed.items()))
             letter = deadletter.letter(entry, reason, self._group, self._name)
@@ -271,6 +272,9 @@ class AlertConsumer:
             self._done[stream_id] = None
             self.buried += 1
             self._on_event(ConsumerEvent("buried", reason, stream_id))
+        await self._say_done(group)
+
+    async def _say_done(self, group: StreamGroup) -> None:
         while done := list(self._done):
             await group.ack(done)
             for stream_id in done:

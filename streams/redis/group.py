@@ -11,7 +11,7 @@ from redis.exceptions import ResponseError
 from streams.redis.stream import place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from redis.asyncio import Redis
     from redis.typing import EncodableT, FieldT
@@ -119,16 +119,22 @@ class StreamGroup:
             async with asyncio.timeout(self._deadline_s):
                 await self._client.xclaim(self._key, self._group, self._name, 0, [*some], justid=True)
 
-    async def give_back(self, entries: Iterable[Entry], idle_ms: int) -> None:
-        """Say that nobody works on these: that they were given out does not count, and any consumer may take them."""
-        pipeline = self._client.pipeline(transaction=False)
+    async def give_back(self, entries: Sequence[Entry], idle_ms: int) -> None:
+        """Say that nobody works on these: that they were given out does not count, and any consumer may take them.
+
+        Those that another consumer has taken over meanwhile stay with it.
+        """
+        own = self._client.pipeline(transaction=False)
+        back = self._client.pipeline(transaction=False)
         for entry in entries:
-            untried = max(entry.deliveries - 1, 0)
-            pipeline.xclaim(
-                self._key, self._group, self._name, 0, [entry.stream_id], idle=idle_ms, retrycount=untried, justid=True
-            )
+            own.xpending_range(self._key, self._group, entry.stream_id, entry.stream_id, 1, self._name)
         async with asyncio.timeout(self._deadline_s):
-            await pipeline.execute()
+            for entry, found in zip(entries, await own.execute(), strict=True):
+                if found:
+                    untried = max(entry.deliveries - 1, 0)
+                    how: dict[str, Any] = {"idle": idle_ms, "retrycount": untried, "justid": True}
+                    back.xclaim(self._key, self._group, self._name, 0, [entry.stream_id], **how)
+            await back.execute()
 
     async def standing(self) -> GroupStanding:
         """Where the group stands; raises ResponseError ``NOGROUP`` where it is no more."""

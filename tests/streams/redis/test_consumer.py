@@ -620,6 +620,32 @@ async def test_a_lost_answer_to_what_comes_after_a_letter_does_not_repeat_it(red
     assert len(await letters(redis)) == 1
 
 
+async def test_what_is_done_is_acknowledged_though_dead_letters_cannot_be_written(
+    redis: Redis, redis_port: int
+) -> None:
+    await redis.set(DEAD, "text")
+    await add(redis, 1, 2)
+    async with consumer_of(redis_port, automatic=False) as consumer:
+        first, second = await anext(consumer), await anext(consumer)
+        with pytest.raises(RedisRefusedError, match="WRONGTYPE"):
+            await consumer.bury(second, "cannot be done")
+        with pytest.raises(RedisRefusedError, match="WRONGTYPE"):
+            await consumer.ack(first)
+        assert await pending_of(redis) == [("2-0", 1)]
+        await redis.delete(DEAD)
+
+
+async def test_what_was_taken_over_meanwhile_is_not_given_back(redis: Redis, redis_port: int) -> None:
+    await add(redis, 1)
+    async with consumer_of(redis_port) as slow, consumer_of(redis_port, "two") as other:
+        await anext(slow)
+        await asyncio.sleep(HURRIED.idle_s)
+        assert (await anext(other)).deliveries == 2
+        await slow.__aexit__(None, None, None)
+        (pending,) = await redis.xpending_range(KEY, GROUP, "-", "+", 10)
+        assert (pending["consumer"], pending["times_delivered"]) == (b"two", 2)
+
+
 def test_an_address_that_is_none_is_refused_at_once() -> None:
     with pytest.raises(RedisUrlError):
         AlertConsumer("http://127.0.0.1", group="g", name="n")
