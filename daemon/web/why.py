@@ -18,9 +18,14 @@ if TYPE_CHECKING:
     from daemon.engine.engine import Engine
 
     Between = Callable[[Callable[[], object]], Awaitable[bool]]
+    Page = Callable[[web.Request], Awaitable[web.Response]]
 
 LISTED = 200
 """Candidates held back that are told at once."""
+
+
+class StandsError(Exception):
+    """The engine makes no turns, and cannot be asked. Retry."""
 
 
 class WhyApi:
@@ -36,7 +41,7 @@ class WhyApi:
 
     def routes(self) -> Sequence[Route]:
         """All of them."""
-        return Route("GET", "/api/v1/why", self.why), Route("GET", "/api/v1/rules", self.rules)
+        return Route("GET", "/api/v1/why", _told(self.why)), Route("GET", "/api/v1/rules", _told(self.rules))
 
     async def why(self, request: web.Request) -> web.Response:
         """``?symbol=AAPL&rule=vwap-reclaim``, at the symbol's last closed bar."""
@@ -59,7 +64,7 @@ class WhyApi:
     async def _asked(self, question: Callable[[], Any]) -> Any:
         answer: list[Any] = []
         if not await self._between(lambda: answer.append(question())):
-            raise web.HTTPServiceUnavailable(text='{"error": "the engine does not turn", "remedy": "ask again later"}')
+            raise StandsError
         return answer[0]
 
     def _standing(self) -> dict[str, Any]:
@@ -81,9 +86,21 @@ class WhyApi:
         return {"rules": rules, "held": held}
 
 
+def _told(page: Page) -> Page:
+    """`page`, where the engine may stand."""
+
+    async def told(request: web.Request) -> web.Response:
+        try:
+            return await page(request)
+        except StandsError:
+            return _wrong("the engine does not turn", "ask again later", HTTPStatus.SERVICE_UNAVAILABLE)
+
+    return told
+
+
 def _json(found: Any) -> web.Response:
     return web.Response(body=msgspec.json.encode(found), content_type="application/json")
 
 
-def _wrong(what: str, remedy: str) -> web.Response:
-    return web.json_response({"error": what, "remedy": remedy}, status=HTTPStatus.NOT_FOUND)
+def _wrong(what: str, remedy: str, status: HTTPStatus = HTTPStatus.NOT_FOUND) -> web.Response:
+    return web.json_response({"error": what, "remedy": remedy}, status=status)
