@@ -271,7 +271,7 @@ class _File:
         return found
 
     def _rate(self, path: Path, given: object) -> int:
-        if not isinstance(given, int) or not 1 <= given <= MAX_RATE:
+        if not isinstance(given, int) or isinstance(given, bool) or not 1 <= given <= MAX_RATE:
             remedy = "messages a minute that the service permits"
             self._mistake(path, f"a rate is a whole number from 1 to {MAX_RATE}", remedy)
             return 1
@@ -285,6 +285,8 @@ class _File:
         except (ValueError, IndexError):
             self._mistake(path, "these are no quiet hours", 'write "22:00-07:00", in New York time')
             return None
+        if begin == end:
+            self._mistake(path, "these quiet hours never begin", 'write "00:00-23:59" for all but a minute of the day')
         return Quiet(begin, end)
 
     def _mistake(self, path: Path, message: str, remedy: str = "") -> None:

@@ -93,6 +93,12 @@ class ChannelQueue:
         under_way = self._sent or self._again
         return len(self._waiting) + (len(under_way.alerts) if under_way else 0)
 
+    def go_on(self, before: ChannelQueue) -> None:
+        """Where another reading of the channels has left off: at its pace, if these are the same channel's."""
+        if before.channel[:3] == self.channel[:3]:  # name, kind and settings
+            self._ended_s.extend(before._ended_s)
+            self._not_before_s = before._not_before_s
+
     def put(self, alert: DeliveredAlert) -> DeliveredAlert | None:
         """Let it wait; returns the alert that finds no room, this or another one, None where there is room."""
         if self.state != "off":

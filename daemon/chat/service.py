@@ -152,7 +152,7 @@ class Service:
         draw: see `Post`.
         link: to the dashboard.
         clock: the machine's.
-        told_before: channels that have told an alert already, by stream id: `told_in_part` of the reading before.
+        before: that of the reading before, which has ended: nothing is told twice, and no channel's rest is cut short.
     """
 
     def __init__(
@@ -165,7 +165,7 @@ class Service:
         draw: Draw,
         link: str,
         clock: Clock,
-        told_before: Mapping[str, Collection[str]] | None = None,
+        before: Service | None = None,
     ) -> None:
         self._consumer, self._silences = consumer, silences
         self._silenced: Silenced | None = None
@@ -183,7 +183,10 @@ class Service:
             for channel in channels
         }
         self._due: dict[str, _Due] = {}
-        self._told_before = dict(told_before or {})
+        self._told_before = before.told_in_part if before else {}
+        for name, post in self.posts.items():
+            if before and name in before.posts:
+                post.queue.go_on(before.posts[name].queue)
         self._notices: dict[str, Message] = {}
         self._reading: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
@@ -281,13 +284,13 @@ class Service:
             log.info("channel", name=name, what=verdict.what)
         self.told += len(verdict.done)
         await self._over(queue, verdict.done, "")
-        await self._over(queue, verdict.dead, verdict.what)
         if verdict.turned == "off":
             notice = messages.switched_off(name, verdict.what, len(verdict.dead))
             await self._give_notice(name, notice, (queue.channel.fallback, *self.posts))
         for off in [*self._notices] if verdict.done else ():
             if off in self._notices:  # another channel may have taken it meanwhile
                 await self._give_notice(off, self._notices.pop(off), [name])
+        await self._over(queue, verdict.dead, verdict.what)
 
     async def _give_notice(self, off: str, notice: Message, names: Iterable[str]) -> None:
         """The first of these channels that works and takes it says that one is switched off; else it waits for one."""

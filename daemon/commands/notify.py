@@ -33,7 +33,7 @@ from streams.redis.consumer import AlertConsumer
 from streams.redis.silences import Silences
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from daemon.chat.channels import Channel
     from daemon.config import Config
@@ -64,14 +64,13 @@ async def _serve(config: Config) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
     async with aiohttp.ClientSession() as session:
         channels: Sequence[Channel] = _channels(config, session)
-        told: Mapping[str, Collection[str]] = {}
+        service = None
         while True:
             asked.clear()
             async with _consumer(config, channels) as consumer:
                 log.info("channels", names=[channel.name for channel in channels])
-                service = _service(config, channels, consumer, session, told)
+                service = _service(config, channels, consumer, session, service)
                 await _until(asked, service)
-                told = service.told_in_part
             channels = _again(config, session, channels)
 
 
@@ -106,7 +105,7 @@ def _service(
     channels: Sequence[Channel],
     consumer: AlertConsumer,
     session: aiohttp.ClientSession,
-    told: Mapping[str, Collection[str]],
+    before: Service | None,
 ) -> Service:
     picture = Picture(config.history_place if config.notify.chart and config.history.enabled else None)
     silences = Silences(redis_url(config), config.redis.prefix)
@@ -119,7 +118,7 @@ def _service(
         draw=picture.draw,
         link=config.notify.link or "",
         clock=SystemClock(),
-        told_before=told,
+        before=before,
     )
 
 

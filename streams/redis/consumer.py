@@ -220,14 +220,17 @@ class AlertConsumer:
         for alert in alerts:
             if self._held.pop(alert.stream_id, None):
                 self._done[alert.stream_id] = None
-        if not self._one_at_a_time.locked():
-            await self._try(self._settle)
+        await self._settle_now()
 
     async def bury(self, alert: DeliveredAlert, reason: str) -> None:
         """This one cannot be done, and is not to come again: to the dead letters; when, and raises, as `ack`."""
         if entry := self._held.pop(alert.stream_id, None):
             self._doomed[alert.stream_id] = entry, reason
-        if not self._one_at_a_time.locked():
+        await self._settle_now()
+
+    async def _settle_now(self) -> None:
+        """Unless it would have to be waited for: whoever asks for alerts sees that the server is back."""
+        if self.state != "away" and not self._one_at_a_time.locked():
             await self._try(self._settle)
 
     async def _try(self, step: Callable[[StreamGroup], Awaitable[T]]) -> T | None:

@@ -21,4 +21,4 @@ def alert(number: int, **further: Any) -> DeliveredAlert:
 
 
 def channel(name: str = "ops", **further: Any) -> Channel:
-    return Channel(name=name, kind="webhook", settings={}, **further)
+    return Channel(**{"name": name, "kind": "webhook", "settings": {}, **further})

@@ -31,6 +31,7 @@ def text_of(name: str) -> str:
     return FILES[name]
 
 
+ONE = "[[channel]]\nname='a'\nkind='webhook'\nsettings.url='x'\n"
 OUTSIDE = Outside(lambda source, name: SECRETS[source, name], text_of, wrong)
 
 
@@ -139,8 +140,10 @@ symbols = "empty.txt"
         ("channel = 5", "channels are up to 50 tables"),
         ("[[channel]\n", "this is not TOML"),
         ("[chanel]\nname='a'", 'unknown key "chanel"'),
+        (f"{ONE}quiet = '20:00-20:00'", "these quiet hours never begin"),
+        (f"{ONE}rate_per_minute = true", "a rate is a whole number"),
         ("#" * 1_000_001, "longer than 1,000,000 characters"),
-        ("[[channel]]\nname='a'\nkind='webhook'\nsettings.url='x'\n" * 51, "channels are up to 50 tables"),
+        (ONE * 51, "channels are up to 50 tables"),
     ],
 )
 def test_what_is_no_file_of_channels_is_told(text: str, says: str) -> None:

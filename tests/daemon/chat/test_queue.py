@@ -16,6 +16,7 @@ from daemon.chat.queue import LONGEST, ChannelQueue, Verdict, Wish
 from streams.chat import apprise, discord, matrix, slack, telegram
 from streams.chat.message import Answer, Fate
 from streams.chat.text import compose, size
+from streams.secret import Secret
 from tests.daemon.chat.alerts import NOON, alert, channel
 
 if TYPE_CHECKING:
@@ -261,3 +262,23 @@ def test_of_a_message_under_way_some_alerts_can_be_spared() -> None:
     assert len(waiting) == 0
     waiting.put(alert(6))
     assert ids(waiting.next(2.0, NOON)) == named(6)
+
+
+def test_a_new_reading_of_the_same_channel_keeps_its_rate() -> None:
+    before, after = full(1, rate_per_minute=1), full(2, rate_per_minute=1)
+    before.next(0.0, NOON)
+    before.answered(DONE, 5.0)
+    after.go_on(before)
+    assert after.next(64.9, NOON) is None
+    assert ids(after.next(65.0, NOON)) == named(2)
+
+
+def test_a_new_reading_of_the_same_channel_waits_as_long_as_the_service_has_asked() -> None:
+    before = full(1)
+    before.next(0.0, NOON)
+    before.answered(LATER._replace(retry_after_s=90.0), 0.0)
+    after, other = full(1), full(1, settings={"url": Secret("another")})
+    after.go_on(before)
+    other.go_on(before)
+    assert after.next(89.0, NOON) is None
+    assert ids(after.next(90.0, NOON)) == ids(other.next(0.0, NOON)) == named(1)

@@ -22,7 +22,7 @@ from tests.streams.redis.consuming import add, add_data, consumer_of, letters, p
 from tests.streams.redis.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Mapping
+    from collections.abc import AsyncIterator
 
     from redis.asyncio import Redis
 
@@ -57,9 +57,7 @@ async def no_picture(_: DeliveredAlert) -> bytes:
 
 
 @asynccontextmanager
-async def serving(
-    port: int, *channels: Channel, told_before: Mapping[str, Collection[str]] | None = None
-) -> AsyncIterator[Service]:
+async def serving(port: int, *channels: Channel, before: Service | None = None) -> AsyncIterator[Service]:
     async with aiohttp.ClientSession() as session:
         consumer = consumer_of(port, group=GROUP, automatic=False)
         senders = {each.name: sender(each.kind, each.settings, session) for each in channels}
@@ -73,7 +71,7 @@ async def serving(
                 draw=no_picture,
                 link="",
                 clock=SystemClock(),
-                told_before=told_before,
+                before=before,
             )
             task = asyncio.create_task(made.run())
             try:
@@ -369,8 +367,9 @@ async def test_what_one_channel_has_told_it_does_not_tell_again_after_a_hangup(
         made.posts["slow"].queue._not_before_s = float("inf")
         await add(redis, 1)
         await eventually(lambda: made.told == 1)
+    made.posts["slow"].queue._not_before_s = 0.0
     assert made.told_in_part == {"1-0": {"desk"}}
-    async with serving(redis_port, *channels, told_before=made.told_in_part):
+    async with serving(redis_port, *channels, before=made):
         await settled(redis)
     assert (told(chat), told(chat, "slow")) == ([["alert-1"]], [["alert-1"]])
 

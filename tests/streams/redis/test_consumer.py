@@ -435,6 +435,28 @@ async def settled(redis: Redis, pending: list[tuple[str, int]]) -> bool:
     return await pending_of(redis) == pending
 
 
+async def test_while_the_server_is_away_what_is_done_is_noted_and_nobody_waits_for_it(
+    redis: Redis, redis_port: int
+) -> None:
+    await add(redis, 1, 2, 3, 4)
+    async with (
+        Proxy("127.0.0.1", redis_port) as proxy,
+        consumer_of(proxy.port, policy=PATIENT, automatic=False) as consumer,
+    ):
+        held = [await anext(consumer) for _ in range(3)]
+        proxy.mode = "hang"
+        await consumer.ack(held[0])
+        assert consumer.state == "away"
+        tries = proxy.connections
+        await consumer.ack(held[1])
+        await consumer.bury(held[2], "refused for good")
+        assert proxy.connections == tries
+        proxy.mode = "pass"
+        assert await take(consumer, 1) == named(4)
+        assert await pending_of(redis) == [("4-0", 1)]
+    assert len(await letters(redis)) == 1
+
+
 async def test_what_is_held_is_not_given_again_after_an_outage(redis: Redis, redis_port: int) -> None:
     await add(redis, 1, 2)
     async with (
