@@ -289,16 +289,22 @@ class AlertConsumer:
         self._timer = asyncio.get_running_loop().call_later(self._policy.look_s, self._look_again)
         if self._held:
             await group.stay(self._held)
-        taken, gone = await group.take_over(round(self._policy.idle_s * 1000))
-        for stream_id in gone:
-            self._doomed[stream_id] = Entry(stream_id, 0, None), GONE
+        await self._take_over(group)
         await self._settle(group)
+        self.lag, self.pending, self._start = await group.standing()
+        self._lives()
+
+    async def _take_over(self, group: StreamGroup) -> None:
+        """What is no longer in the stream the server tells once: it is noted before anything else can go wrong."""
+        taken, cursor = 0, ""
+        while cursor != BEGINNING:
+            some = await group.take_over(round(self._policy.idle_s * 1000), cursor or BEGINNING)
+            self._doomed |= {stream_id: (Entry(stream_id, 0, None), GONE) for stream_id in some.gone}
+            taken, cursor = taken + some.number, some.cursor
         if taken:
             self._scan = BEGINNING
             self.taken += taken
             self._on_event(ConsumerEvent("taken", f"{taken} entries that were left for {self._policy.idle_s:g} s"))
-        self.lag, self.pending, self._start = await group.standing()
-        self._lives()
 
     def _look_again(self) -> None:
         self._look_due = True

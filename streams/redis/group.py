@@ -29,6 +29,20 @@ class Entry(NamedTuple):
     fields: Mapping[bytes, bytes] | None
 
 
+class TakenOver(NamedTuple):
+    """What came of looking for entries that others left.
+
+    Attributes:
+        number: of those that are now this consumer's.
+        gone: those that were pending but no longer are in the stream; told once, and by Redis 7 and newer.
+        cursor: where to go on; `BEGINNING` when all have been looked at.
+    """
+
+    number: int
+    gone: list[str]
+    cursor: str
+
+
 class GroupStanding(NamedTuple):
     """Where a group stands.
 
@@ -94,23 +108,14 @@ class StreamGroup:
                 return None
         return Entry(stream_id, deliveries, fields)
 
-    async def take_over(self, idle_ms: int) -> tuple[int, list[str]]:
-        """Make what any consumer left unacknowledged for `idle_ms` this one's, uncounted.
-
-        Returns:
-            How many, and those that were pending but no longer are in the stream (told by Redis 7 and newer).
-        """
-        taken, gone, cursor = 0, [], BEGINNING
-        while True:
-            async with asyncio.timeout(self._deadline_s):
-                answer: Any = await self._client.xautoclaim(
-                    self._key, self._group, self._name, idle_ms, cursor, CLAIM_BATCH, justid=True
-                )
-            taken += len(answer[1])
-            gone += [stream_id.decode() for found in answer[2:3] for stream_id in found]
-            cursor = answer[0].decode()
-            if cursor == BEGINNING:
-                return taken, gone
+    async def take_over(self, idle_ms: int, cursor: str) -> TakenOver:
+        """Make some of what any consumer left unacknowledged for `idle_ms` this one's, uncounted; from `cursor` on."""
+        async with asyncio.timeout(self._deadline_s):
+            answer: Any = await self._client.xautoclaim(
+                self._key, self._group, self._name, idle_ms, cursor, CLAIM_BATCH, justid=True
+            )
+        gone = [stream_id.decode() for found in answer[2:3] for stream_id in found]
+        return TakenOver(len(answer[1]), gone, answer[0].decode())
 
     async def stay(self, stream_ids: Iterable[str]) -> None:
         """Say that these are still worked on, so that nobody takes them over; not a delivery."""

@@ -594,6 +594,34 @@ async def ask_until_buried(consumer: AlertConsumer) -> int:
     return consumer.buried
 
 
+async def test_each_pending_entry_that_was_trimmed_is_told_though_the_look_for_them_is_cut_off(
+    redis: Redis, redis_port: int
+) -> None:
+    await add(redis, *range(1, 152))
+    await redis.xgroup_create(KEY, GROUP, "0")
+    await redis.xreadgroup(GROUP, "dead", {KEY: ">"}, count=150)
+    await redis.xtrim(KEY, minid="151-0", approximate=False)
+    await asyncio.sleep(HURRIED.idle_s)
+    async with Proxy("127.0.0.1", redis_port) as proxy, consumer_of(proxy.port) as consumer:
+        looks, stopped = 0, asyncio.Event()
+
+        def fault(request: bytes) -> None:
+            nonlocal looks
+            looks += b"XAUTOCLAIM" in request
+            if looks == 2:  # it does not reach the server, which has told of a hundred by now
+                proxy.mode, proxy.on_request = "hang", lambda _: None
+                stopped.set()
+
+        proxy.on_request = fault
+        taking = asyncio.ensure_future(take(consumer, 1))
+        await stopped.wait()
+        await proxy.cut_all()
+        proxy.mode = "pass"
+        assert await taking == named(151)
+        await eventually(lambda: settled(redis, [("151-0", 1)]))
+    assert {letter["stream_id"] for letter in await letters(redis)} == {f"{number}-0" for number in range(1, 151)}
+
+
 async def test_an_own_entry_that_was_trimmed_is_told_too(redis: Redis, redis_port: int) -> None:
     await add(redis, 1, 2)
     async with consumer_of(redis_port) as consumer:
