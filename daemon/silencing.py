@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from streams.redis.silenced import Silenced
 
 _SYMBOL: Final = re.compile(r"[A-Za-z0-9./-]{1,16}")
+_RULE: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _ID: Final = re.compile(r"[0-9a-f]{6,32}")
 
 
@@ -45,12 +46,16 @@ def whose(rule: str, symbol: str, rules: Sequence[str]) -> tuple[str, str]:
         rules: names of those in force; empty where they are not known.
 
     Raises:
-        SilencingError: neither is named, there is no such rule, or that cannot be a symbol.
+        SilencingError: neither is named, there is no such rule, or that cannot be a rule, or a symbol.
     """
     if not rule and not symbol:
         raise SilencingError("neither a rule nor a symbol is named", "name one or both, or the rule * for everything")
-    if rule not in {"", ANY} and rules and rule not in rules:
-        raise SilencingError(f"there is no rule {rule:.64}", nearest(rule, rules) or f"there are {', '.join(rules)}")
+    if rule not in {"", ANY, *rules}:
+        if rules:
+            alike = nearest(rule, rules) or f"there are {', '.join(rules)}"
+            raise SilencingError(f"there is no rule {rule:.64}", alike)
+        if not _RULE.fullmatch(rule):
+            raise SilencingError(f"{rule[:40]!r} is no name of a rule", "write it as the rules file does")
     return rule or ANY, symbol_of(symbol) if symbol not in {"", ANY} else ANY
 
 

@@ -44,6 +44,12 @@ def test_what_is_not_known_is_told_with_what_is_alike(rule: str, symbol: str, wh
     assert str(told.value).startswith(what)
 
 
+@pytest.mark.parametrize("rule", ["x" * 65, "a\tb", "Gap", "a|b", "\ud800"])
+def test_where_rules_are_not_known_a_name_that_no_rule_can_have_is_refused(rule: str) -> None:
+    with pytest.raises(SilencingError, match="is no name of a rule; write it as the rules file does"):
+        silencing.whose(rule, "", ())
+
+
 def test_a_snooze_has_one_end() -> None:
     def asked(end: str, lasting: str) -> Silence:
         about = ("gap-and-go", ANY)
