@@ -17,6 +17,7 @@ from daemon.clock import SystemClock
 from streams.chat.open import sender
 from streams.redis.silences import Silence, Silences
 from tests.fakes.chatservice import CUT, ChatService, says
+from tests.fakes.proxy import Proxy
 from tests.streams.redis.conftest import KEY, common_server, redis, redis_port, server_binary
 from tests.streams.redis.consuming import add, add_data, consumer_of, letters, pending_of, url_of
 from tests.streams.redis.waiting import eventually
@@ -397,3 +398,55 @@ async def test_what_keeps_alerts_from_being_read_is_said_once(
 def test_a_channel_that_holds_all_it_can_leaves_room_for_the_others(chat: ChatService) -> None:
     channels = [channel(chat, name) for name in ("one", "two", "three")]
     assert policy(channels).most_held > queue.MOST * len(channels)
+
+
+async def test_what_waits_while_the_server_is_emptied_is_told_once_and_so_is_what_comes_back(
+    redis: Redis, redis_port: int, chat: ChatService
+) -> None:
+    chat.break_down(says(503))
+    async with serving(redis_port, channel(chat)) as made:
+        await add(redis, 1, 2, 3)
+        await eventually(lambda: len(made.posts["desk"].queue) == 3 and made._consumer.pending == 3)
+        await redis.flushall()
+        await add(redis, *range(1, 6))  # as the outbox does that finds them gone
+        await eventually(lambda: len(made.posts["desk"].queue) == 5)
+        chat.break_down(None)
+        await eventually(lambda: made.told == 5)
+        await add(redis, 6)
+        await eventually(lambda: made.told == 6)
+        await settled(redis)
+        assert not made._due
+    assert [each for ids in told(chat) for each in ids] == named(*range(1, 7))
+
+
+async def test_a_server_that_hangs_holds_up_nothing_that_was_read_and_repeats_nothing(
+    redis: Redis, redis_port: int, chat: ChatService
+) -> None:
+    chat.break_down(says(503))
+    async with Proxy("127.0.0.1", redis_port) as proxy, serving(proxy.port, channel(chat)) as made:
+        await add(redis, *range(1, 61))
+        await eventually(lambda: len(made.posts["desk"].queue) == 60)
+        proxy.mode = "hang"
+        chat.break_down(None)
+        await eventually(lambda: made.told == 60)
+        proxy.mode = "pass"
+        await settled(redis)
+    assert [each for ids in told(chat) for each in ids] == named(*range(1, 61))
+
+
+async def test_alerts_that_were_given_up_while_the_server_is_away_have_their_letters_afterwards(
+    redis: Redis, redis_port: int, chat: ChatService
+) -> None:
+    async with Proxy("127.0.0.1", redis_port) as proxy, serving(proxy.port, channel(chat)) as made:
+        made.posts["desk"].queue._not_before_s = float("inf")
+        await add(redis, *range(1, 31))
+        await eventually(lambda: len(made.posts["desk"].queue) == 30)
+        chat.fail(says(404))
+        proxy.mode = "refuse"
+        await proxy.cut_all()
+        made.posts["desk"].queue._not_before_s = 0.0
+        made.posts["desk"]._wake.set()
+        await eventually(lambda: made.posts["desk"].queue.state == "off")
+        proxy.mode = "pass"
+        await settled(redis)
+    assert [letter["stream_id"] for letter in await letters(redis)] == [f"{number}-0" for number in range(1, 31)]
