@@ -42,6 +42,8 @@ GROUP: Final = "chat"
 SILENCES_S: Final = 5.0
 """How often it is asked what is silent."""
 REFUSED_S: Final = 5.0
+LOOK_S: Final = 1.0
+"""How often the stream is looked at while nothing comes."""
 TRIES: Final = 100
 """Starts that may find an alert untold before it is given up: what is wrong with a channel is not its fault."""
 
@@ -56,8 +58,11 @@ class _Due:
 
 
 def policy(channels: Sequence[Channel]) -> ConsumerPolicy:
-    """For the consumer: no number of full queues keeps the others from their alerts."""
-    return ConsumerPolicy(tries=TRIES, most_held=2 * MOST * len(channels))
+    """For the consumer: no number of full queues keeps the others from their alerts.
+
+    While it waits for one, what was told is acknowledged with its next look; a kill before that repeats it.
+    """
+    return ConsumerPolicy(tries=TRIES, look_s=LOOK_S, most_held=2 * MOST * len(channels))
 
 
 class Post:

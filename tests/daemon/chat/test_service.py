@@ -19,7 +19,7 @@ from streams.redis.silences import Silence, Silences
 from tests.fakes.chatservice import CUT, ChatService, says
 from tests.fakes.proxy import Proxy
 from tests.streams.redis.conftest import KEY, common_server, redis, redis_port, server_binary
-from tests.streams.redis.consuming import add, add_data, consumer_of, letters, pending_of, url_of
+from tests.streams.redis.consuming import HURRIED, add, add_data, consumer_of, letters, pending_of, url_of
 from tests.streams.redis.waiting import eventually
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from daemon.chat.service import Draw
     from streams.redis.alert import DeliveredAlert
+    from streams.redis.consumer import ConsumerPolicy
 
 __all__ = ["common_server", "redis", "redis_port", "server_binary"]
 EVENT_MS = 60_000
@@ -58,9 +59,11 @@ async def no_picture(_: DeliveredAlert) -> bytes:
 
 
 @asynccontextmanager
-async def serving(port: int, *channels: Channel, before: Service | None = None) -> AsyncIterator[Service]:
+async def serving(
+    port: int, *channels: Channel, before: Service | None = None, policy: ConsumerPolicy = HURRIED
+) -> AsyncIterator[Service]:
     async with aiohttp.ClientSession() as session:
-        consumer = consumer_of(port, group=GROUP, automatic=False)
+        consumer = consumer_of(port, group=GROUP, automatic=False, policy=policy)
         senders = {each.name: sender(each.kind, each.settings, session) for each in channels}
         silences = Silences(url_of(port))
         async with consumer:
@@ -450,3 +453,15 @@ async def test_alerts_that_were_given_up_while_the_server_is_away_have_their_let
         proxy.mode = "pass"
         await settled(redis)
     assert [letter["stream_id"] for letter in await letters(redis)] == [f"{number}-0" for number in range(1, 31)]
+
+
+async def test_what_was_told_is_acknowledged_within_a_second_or_two_so_that_a_kill_does_not_repeat_it(
+    redis: Redis, redis_port: int, chat: ChatService
+) -> None:
+    desk = channel(chat)
+    async with serving(redis_port, desk, policy=policy([desk])) as made:
+        for number in (1, 2):
+            await add(redis, number)
+            await eventually(lambda: made.told == number)  # noqa: B023 - awaited here
+            async with asyncio.timeout(3.0):
+                await settled(redis)
