@@ -137,11 +137,11 @@ class Door:
 
     Args:
         server: makes the protocols.
-        served: connections on which a whole request has come; see `guard`.
+        fresh: connections on which no whole request has come yet; `guard` takes them out.
     """
 
-    def __init__(self, server: Server, served: set[web.RequestHandler]) -> None:
-        self._server, self._served = server, served
+    def __init__(self, server: Server, fresh: set[web.RequestHandler]) -> None:
+        self._server, self._fresh = server, fresh
         self._loop = asyncio.get_running_loop()
 
     def __call__(self) -> asyncio.Protocol:
@@ -149,13 +149,14 @@ class Door:
         if len(self._server.connections) >= MOST_CONNECTIONS:
             return _Closed()
         connection = self._server()
+        self._fresh.add(connection)
         self._loop.call_later(PATIENCE_S, self._judge, connection)
         return connection
 
     def _judge(self, connection: web.RequestHandler) -> None:
-        if connection not in self._served and connection.transport:
+        if connection in self._fresh and connection.transport:
             connection.transport.abort()
-        self._served.discard(connection)
+        self._fresh.discard(connection)
 
 
 class _Closed(asyncio.Protocol):

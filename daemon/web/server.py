@@ -123,8 +123,8 @@ async def serving(http: HttpSection, pages: Pages, api: Api | None = None) -> As
     listening = _listen(http.host, http.port)
     port = listening.getsockname()[1]
     allowed = names(http.host, port, http.hosts)
-    served: set[web.RequestHandler] = set()
-    app = web.Application(middlewares=[guard(lambda host: host.lower() in allowed, served.add, _knower(api))])
+    fresh: set[web.RequestHandler] = set()
+    app = web.Application(middlewares=[guard(lambda host: host.lower() in allowed, fresh.discard, _knower(api))])
     for path, handler in pages.routes().items():
         app.router.add_get(path, handler)
     for route in api.routes if api else ():
@@ -140,7 +140,7 @@ async def serving(http: HttpSection, pages: Pages, api: Api | None = None) -> As
     await runner.setup()
     if runner.server is None:
         raise RuntimeError("aiohttp has set up no server")
-    door = Door(runner.server, served)
+    door = Door(runner.server, fresh)
     listener = await asyncio.get_running_loop().create_server(door, sock=listening, backlog=_BACKLOG)
     try:
         yield port

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from typing import TYPE_CHECKING, NamedTuple
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from daemon.config import HttpSection
 from daemon.metrics import Metrics
 from daemon.web import guard
 from daemon.web.readiness import Check, Readiness
 from daemon.web.server import Pages, WebAddressError, serving
+from tests.streams.redis.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
-
-    from aiohttp import web
 
     from daemon.web.server import Page
 
@@ -163,6 +164,24 @@ async def test_the_connection_after_the_most_is_closed_at_once_and_later_ones_ar
         assert answer.status == 200
     for _, writer in idle:
         writer.close()
+
+
+async def test_nothing_is_kept_of_a_connection_that_was_used_for_long_and_is_closed(service: Service) -> None:
+    asked, before = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % service.port, kept()
+    reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+    async with asyncio.timeout(DEADLINE_S):
+        for _ in range(8):
+            writer.write(asked)
+            await reader.readuntil(b"}")
+            await asyncio.sleep(guard.PATIENCE_S / 4)
+    writer.close()
+    await eventually(lambda: kept() <= before)
+
+
+def kept() -> int:
+    """Connections of which there is anything in memory."""
+    gc.collect()
+    return sum(type(each) is web.RequestHandler for each in gc.get_objects())
 
 
 async def _closed(reader: asyncio.StreamReader) -> None:
