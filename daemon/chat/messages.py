@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 NEW_YORK: Final = ZoneInfo("America/New_York")
 MOST_VALUES: Final = 6
 MOST_SHARES: Final = 3
+LONGEST_TERM: Final = 36
 MOST_MEMBERS: Final = 8
 REPEAT: Final = "perhaps a repeat: "
 TEST: Final = Message("technic: a test", ("Alerts of this channel will come here.",))
@@ -86,8 +87,13 @@ def _why(alert: DeliveredAlert) -> list[str]:
         ((share, text) for text, share in alert.contributions.items() if text != "intercept"),
         key=lambda pair: -abs(pair[0]),
     )[:MOST_SHARES]
-    score = ", ".join(f"{text} {share:+.2f}" for share, text in shares)
+    score = ", ".join(f"{_short(text)} {share:+.2f}" for share, text in shares)
     return ["because " + ", ".join(values) if values else "", f"score by {score}" if score else ""]
+
+
+def _short(text: str) -> str:
+    """A feature's formula as far as it fits on a telephone; the alert has it whole."""
+    return text if len(text) <= LONGEST_TERM else f"{text[: LONGEST_TERM - 1]}…"
 
 
 def _number(value: float) -> str:

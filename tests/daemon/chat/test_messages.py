@@ -59,6 +59,12 @@ def test_the_members_of_a_group_are_named() -> None:
     assert line == "with S0 -1.0%, S1, S2, S3, S4, S5, S6, S7 and 2 more of the same sector"
 
 
+def test_a_features_long_formula_is_cut() -> None:
+    shares = {"clip(minutes_since_open, 0, 390) * clip(minutes_since_open, 0, 390) / 152100": -0.26}
+    line = messages.single(alert(1, contributions=shares), "").lines[-1]
+    assert line == "score by clip(minutes_since_open, 0, 390) * … -0.26"
+
+
 def test_a_digest_has_a_line_an_alert_and_counts_its_rules() -> None:
     many = [alert(n, rule=rule, change=0.01) for n, rule in enumerate("aaabbcd")]
     message = messages.digest(many, "", repeated=True)
