@@ -70,14 +70,14 @@ def told_ids(ids: tuple[str, ...]) -> str:
 
 def safe_link(link: str) -> str:
     """`link` without characters that could end it; "" for what is no web address, or a very long one."""
-    safe = quote(link, safe=_OF_A_LINK)
+    safe = quote(link, safe=_OF_A_LINK, errors="replace")
     return safe if safe.startswith(("https://", "http://")) and len(safe) <= _LONGEST_LINK else ""
 
 
 def link_of(link: str, markup: Markup) -> str:
-    """The link as `markup` writes it; "" for none."""
+    """The link as `markup` writes it; "" for none, or one that is very long then."""
     safe = safe_link(link).replace("&", markup.escapes.get("&", "&"))
-    return markup.link.format(safe) if safe else ""
+    return markup.link.format(safe) if 0 < len(safe) <= _LONGEST_LINK else ""
 
 
 def some_lines(lines: tuple[str, ...], markup: Markup, room: int) -> list[str]:

@@ -66,3 +66,12 @@ def test_ids_are_short_few_and_counted() -> None:
 )
 def test_a_link_cannot_end_itself(link: str, safe: str) -> None:
     assert safe_link(link) == safe
+
+
+def test_a_link_that_is_too_long_once_it_is_escaped_is_left_out() -> None:
+    message = Message("t", ("a",), link="http://h/?" + "&" * 900)
+    assert compose(message, telegram.MARKUP) == "<b>t</b>\na"
+
+
+def test_a_link_that_no_service_can_read_is_no_error() -> None:
+    assert safe_link("http://h/\ud800") == "http://h/?"
