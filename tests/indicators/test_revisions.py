@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SIZE, ROWS = 100, 3
 SMA = CATALOGUE.spec("sma", [3])
 BARS = st.integers(0, CORRECTIONS - 1)
-few = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def walk(seed: int) -> Bars:
@@ -69,6 +69,7 @@ PLACES = [0, 513, 1100]
 """Rows of the market's symbols, whose copies are taken at different bars."""
 
 
+@pytest.mark.timeout(180)  # examples of up to some seconds each
 @few
 @given(data=st.data(), size=st.integers(1, SIZE - 20))
 def test_any_corrections_in_any_order_end_as_if_all_had_been_right(data: st.DataObject, size: int) -> None:

