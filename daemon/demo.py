@@ -166,7 +166,7 @@ class Board:
         return Text(text, style="bold", no_wrap=True, overflow="ellipsis")
 
     def _leaders(self, rows: int) -> Table:
-        table = Table(title="Leaders: chance of a move of 4 ATR within 15 minutes", title_justify="left")
+        table = Table(title="Leaders: chance of 4 ATR within 15 minutes", title_justify="left")
         table.add_column("symbol", width=16)
         table.add_column("score", justify="right", width=12)
         table.add_column("price", justify="right", width=12)
