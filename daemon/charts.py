@@ -68,7 +68,7 @@ def price(minute_ms: Sequence[int], closes: Sequence[float], mark_ms: int, title
         _draw_price(axes, at_ms[known], values[known], mark_ms)
     else:
         _say_empty(axes, "no bars of this time", NIGHT)
-    return _png(figure)
+    return png(figure)
 
 
 def _card(title: str) -> tuple[Figure, Axes]:
@@ -169,7 +169,7 @@ def _signs() -> frozenset[int]:
     return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
     """The same bytes for the same picture."""
     file = io.BytesIO()
     figure.savefig(file, format="png", metadata={"Software": None})
