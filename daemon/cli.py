@@ -247,6 +247,9 @@ def replay(
     config: ConfigFile = None,
     bar: Bar = BarLength.minute,
     alerts: Annotated[Path | None, typer.Option(metavar="FILE", help="Write alerts here, one JSON a line.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write figures and pictures of the models here.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run a bars file through the engine.
@@ -256,7 +259,18 @@ def replay(
     """
     from daemon.commands import replay as command  # noqa: PLC0415
 
-    command.replay(config, bars, bar.ms, alerts=alerts, as_json=as_json)
+    command.replay(config, bars, bar.ms, alerts=alerts, folder=report, as_json=as_json)
+
+
+@app.command()
+def models(config: ConfigFile = None, as_json: Json = False) -> None:
+    """Tell how good the models are.
+
+    Of the running daemon: log loss, Brier, AUC, calibration, precision, beside the base rate, on predictions as issued.
+    """
+    from daemon.commands import models as command  # noqa: PLC0415
+
+    command.models(config, as_json=as_json)
 
 
 @app.command()

@@ -11,6 +11,7 @@ from itertools import cycle, pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from daemon.charts import Ink, drawable, png
+from daemon.scoring.modelfigures import ranked
 from daemon.spoken import several
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ DAY: Final = Ink("#ffffff", "#1f2933", "#d5dbe1", "#2f6fdb", "#b5620b")
 QUIET: Final = "#5f6c7b"
 COLOURS: Final = ("#d1495b", "#2a9d8f", "#8d5bb5", "#e09f3e", "#4b7f52", "#c2578f", "#3d8fb0", "#8a6d3b", "#70798c")
 """Of challengers, told apart on white by hue and by lightness."""
-
-ORDER: Final = {"champion": 0, "challenger": 1, "benched": 2, "base": 3}
 
 
 class Line(NamedTuple):
@@ -80,8 +79,7 @@ def drawn(models: Sequence[ModelFigures]) -> Figure:
 
 def _lines(models: Sequence[ModelFigures]) -> list[Line]:
     """Champion first, the others by log loss; the base rate, drawn beside all, is a line only where it is alone."""
-    ranked = sorted(models, key=lambda one: (ORDER[one.role], one.log_loss is None, one.log_loss or 0.0))
-    shown = [one for one in ranked if one.role != "base"] or ranked
+    shown = [one for one in ranked(models) if one.role != "base"] or models
     colours = cycle(COLOURS)
     return [
         Line(one, DAY.line, 2.8, "-") if one.role == "champion" else Line(one, next(colours), 1.3, _style(one))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from daemon.config import Config
     from daemon.engine.alerts import Alert
     from daemon.engine.engine import Engine
+    from daemon.scoring.modelfigures import ModelFigures
     from streams.bars import BarBatch
     from streams.types import Clock
 
@@ -109,6 +110,7 @@ def replay(
     *,
     deliver: Callable[[list[Alert]], None],
     progress: Callable[[int, int], None],
+    judged: Callable[[list[ModelFigures]], None] = lambda _: None,
 ) -> Report:
     """Run the bars of `path` through the engine.
 
@@ -119,6 +121,7 @@ def replay(
         clock: times the run.
         deliver: takes alerts as they come, in order.
         progress: called with bars done and bars in the file.
+        judged: takes, at the end, how good each model has been.
 
     Raises:
         streams.barfile.BarFileError: the file is unreadable or foreign.
@@ -153,6 +156,7 @@ def replay(
         started_s = clock.monotonic_s()
         bars = feed_engine(engine, watched(), both)
         seconds = clock.monotonic_s() - started_s
+    judged(engine.learning.figures())
     return Report(
         bars=bars,
         symbols=len(engine.symbols),

@@ -17,6 +17,7 @@ from daemon.listed import check_listed
 from daemon.scoring.link import BACKLOG
 from daemon.spoken import UNKNOWN, number, several
 from daemon.watchdog import Pulse
+from daemon.web.models import ModelsApi
 from daemon.web.readiness import Check, Readiness
 from daemon.web.server import Api, Pages, serving
 from daemon.web.silences import SilencesApi, World
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from daemon.app import App
     from daemon.scoring.judge import Quality
+    from daemon.scoring.modelfigures import ModelFigures
 
 log = structlog.get_logger()
 
@@ -73,8 +75,14 @@ def _api(app: App) -> Api:
     world = World(
         partial(knowledge.now_ms, app), lambda: app.live.figures.rules, check_symbol, app.calendar.sessions, app.clock
     )
-    asked = WhyApi(lambda: app.engine, app.live.between_turns)
-    return Api(token_of(app.config.state.folder), (*SilencesApi(kept, world).routes(), *asked.routes()))
+
+    def figures() -> list[ModelFigures]:
+        return app.engine.learning.figures()
+
+    between = app.live.between_turns
+    asked, models = WhyApi(lambda: app.engine, between), ModelsApi(figures, between)
+    routes = (*SilencesApi(kept, world).routes(), *asked.routes(), *models.routes())
+    return Api(token_of(app.config.state.folder), routes)
 
 
 def pulse(app: App) -> Pulse:

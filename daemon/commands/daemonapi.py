@@ -52,15 +52,15 @@ class DaemonError(Exception):
         return f"{self.what}; {self.remedy}"
 
 
-def ask(config: Config, path: str, query: Mapping[str, str]) -> Any:
-    """The daemon's answer, from JSON.
+def ask(config: Config, path: str, query: Mapping[str, str], otherwise: str = "") -> Any:
+    """The daemon's answer, from JSON; `otherwise` is what else a person can do where there is none.
 
     Raises:
         DaemonError: there is none.
     """
     host = config.http.host
     where = f"{f'[{host}]' if ':' in host else host}:{config.http.port}"
-    remedy = "start technic run, or ask of recorded bars with --at or --bars"
+    remedy = f"start technic run{otherwise and ', or '}{otherwise}"
     if not config.http.enabled:
         raise DaemonError("the configuration has no API to ask: http.enabled is false", remedy)
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from daemon.clock import SystemClock
-from daemon.commands import judged
+from daemon.commands import judged, modelreport
 from daemon.commands.begin import begin
 from daemon.commands.errors import OutputError
 from daemon.progress import ProgressBar
@@ -20,16 +20,26 @@ if TYPE_CHECKING:
 
     from daemon.engine.alerts import Alert
     from daemon.replay import Report
+    from daemon.scoring.modelfigures import ModelFigures
 
 
-def replay(path: Path | None, bars: Path, length_ms: int, *, alerts: Path | None, as_json: bool) -> None:
-    """Bars of a file through the engine; the report goes to stdout."""
+def replay(
+    path: Path | None, bars: Path, length_ms: int, *, alerts: Path | None, folder: Path | None, as_json: bool
+) -> None:
+    """Bars of a file through the engine; the report goes to stdout, figures of models to `folder`."""
     config = begin(path, writes=("cache",))
+    if folder:
+        modelreport.make(folder)
     from daemon.replay import replay as through_engine  # noqa: PLC0415 (numba's cache has its place only now)
 
     clock = SystemClock()
+    models: list[ModelFigures] = []
     with _written(alerts) as deliver, ProgressBar("replay", clock) as progress:
-        report = through_engine(bars, length_ms, config, clock, deliver=deliver, progress=progress)
+        report = through_engine(
+            bars, length_ms, config, clock, deliver=deliver, progress=progress, judged=models.extend
+        )
+    if folder:
+        modelreport.write(folder, models)
     sys.stdout.write((msgspec.json.encode(report).decode() if as_json else _text(report)) + "\n")
     if not as_json and report.outcomes:
         judged.show(report.outcomes)

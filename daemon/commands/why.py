@@ -49,7 +49,8 @@ def why(
     else:
         from daemon.engine.why import Why as Answer  # noqa: PLC0415
 
-        told = daemonapi.ask(config, "/api/v1/why", {"symbol": name, "rule": rule})
+        query, otherwise = {"symbol": name, "rule": rule}, "ask of recorded bars with --at or --bars"
+        told = daemonapi.ask(config, "/api/v1/why", query, otherwise)
         found = msgspec.convert(told, Answer)
     if as_json:
         sys.stdout.write(msgspec.json.encode(found).decode() + "\n")

@@ -12,7 +12,9 @@ import numpy as np
 from daemon.engine.errors import StateError
 from daemon.engine.sessions import Phase
 from daemon.scoring.judge import Judge
+from daemon.scoring.modelfigures import figures_of
 from daemon.scoring.questions import Questions, phase_of
+from daemon.scoring.scorecard import Scorecard
 from streams.bars import MINUTE_MS
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from daemon.engine.sessions import SessionTable
+    from daemon.scoring.modelfigures import ModelFigures
     from daemon.scoring.questions import Lesson
     from daemon.scoring.view import View
     from indicators import Frame
@@ -54,12 +57,14 @@ class Learning:
         features: ``float64[capacity, k]``, at each row's last bar.
         scores: ``float64[capacity]``, likewise; NaN while unknown.
         judge: how good the score has been, on predictions as issued.
+        card: the same in full, for people.
     """
 
     def __init__(
         self, features: int, horizon_minutes: int, threshold_atr: float, sessions: SessionTable, teacher: Teacher
     ) -> None:
         self.features, self.scores, self.judge = np.zeros((0, features)), np.zeros(0), Judge()
+        self.card = Scorecard()
         self._questions = Questions(features, horizon_minutes, threshold_atr)
         self._asked = np.array([horizon_minutes, threshold_atr, features], float)
         self._horizon_ms = horizon_minutes * MINUTE_MS
@@ -103,6 +108,7 @@ class Learning:
         lesson = self._questions.answer(minute_ms, symbols)
         if lesson is not None:
             self.judge.add(lesson)
+            self._mark(lesson)
             self._teacher.teach(lesson)
         return self._teacher.view(minute_ms - VIEW_DELAY_MS)
 
@@ -122,6 +128,22 @@ class Learning:
                 base=self.judge.base(phase),
             )
 
+    def _mark(self, lesson: Lesson) -> None:
+        self.card.add(
+            lesson.score,
+            lesson.answer,
+            base=lesson.base,
+            phase=lesson.phase,
+            sector=np.zeros(len(lesson.answer), np.int64),
+            asked_ms=lesson.asked_ms,
+        )
+
+    def figures(self) -> list[ModelFigures]:
+        """How good each model of each target has been; some 2 ms."""
+        if not self.features.shape[1]:
+            return []
+        return [figures_of(self.card, name="logistic", target="large_move", role="champion", lessons=self.card.minutes)]
+
     def zero(self, rows: Longs) -> None:
         """Forget rows; questions that are open there stay unanswered."""
         self.features[rows], self.scores[rows] = np.nan, np.nan
@@ -132,10 +154,11 @@ class Learning:
         questions = {f"questions/{name}": array for name, array in self._questions.to_arrays().items()}
         judge = {f"judge/{name}": array for name, array in self.judge.to_arrays().items()}
         own = {"engine/question": self._asked, "engine/features": self.features, "engine/scores": self.scores}
-        return {**questions, **judge, **own}
+        card = {f"card/{name}": array for name, array in self.card.to_arrays().items()}
+        return {**questions, **judge, **card, **own}
 
     def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Go on where `to_arrays` left off, after `reserve`.
+        """Go on where `to_arrays` left off, after `reserve`; a card that was not saved begins anew.
 
         Raises:
             Exception: arrays are missing, or belong to another question or to other features; this object is then of
@@ -147,6 +170,8 @@ class Learning:
             raise StateError(f"{names} were {saved}, now they are {now}")
         self._questions.load_arrays(part_of(arrays, "questions"))
         self.judge.load_arrays(part_of(arrays, "judge"))
+        if card := part_of(arrays, "card"):
+            self.card.load_arrays(card)
         features, scores = arrays["engine/features"], arrays["engine/scores"]
         if len(features) != len(scores):
             raise StateError(f"features of {len(features)} symbols and scores of {len(scores)} do not fit together")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from daemon.scoring.scorecard import Grade, Group, Scorecard
 
 Role = Literal["champion", "challenger", "benched", "base"]
+
+ORDER: Final[Mapping[Role, int]] = {"champion": 0, "challenger": 1, "benched": 2, "base": 3}
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -112,6 +114,16 @@ def figures_of(card: Scorecard, *, name: str, target: str, role: Role, lessons: 
         calibration=[CalibrationBin(*one) for one in card.calibration()],
         sessions=[Session(*one) for one in card.sessions()],
     )
+
+
+def ranked(models: Sequence[ModelFigures]) -> Sequence[ModelFigures]:
+    """Targets in their order, of each the champion first, then the others by role and log loss."""
+    targets = list(dict.fromkeys(one.target for one in models))
+
+    def rank(one: ModelFigures) -> tuple[int, int, float]:
+        return targets.index(one.target), ORDER[one.role], math.inf if one.log_loss is None else one.log_loss
+
+    return sorted(models, key=rank)
 
 
 def _told(grade: Grade, prefix: str) -> dict[str, Any]:

@@ -113,6 +113,7 @@ class Scorecard:
     """Takes predictions with their answers, market minute by market minute."""
 
     def __init__(self) -> None:
+        self._minutes = np.zeros(1, np.int64)
         self._sums = np.zeros(7)
         self._bins = np.zeros((2, BINS), np.int64)
         self._predicted = np.zeros(BINS)
@@ -137,6 +138,7 @@ class Scorecard:
         """
         if not len(answer):
             return
+        self._minutes += 1
         scored = ~np.isnan(probability)
         predicted, yes = np.clip(probability[scored], 0.0, 1.0), answer[scored]
         loss, logit = _loss_and_logit(predicted, yes)
@@ -181,6 +183,11 @@ class Scorecard:
             self._groups[places] += more
             self._group_bins[places] += counts.astype(np.int32)
         self._group_bins[self._group_bins.max(axis=(1, 2)) >= GROUP_FULL] //= 2
+
+    @property
+    def minutes(self) -> int:
+        """Market minutes whose answers were taken."""
+        return int(self._minutes[0])
 
     def since_start(self) -> Grade:
         """Of all predictions."""

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-
-import msgspec
-from aiohttp import web
 
 from daemon.engine.errors import nearest
 from daemon.engine.syntax import write
 from daemon.web.routes import Route
+from daemon.web.turns import asked, document, told, wrong
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Sequence
+
+    from aiohttp import web
 
     from daemon.engine.engine import Engine
-
-    Between = Callable[[Callable[[], object]], Awaitable[bool]]
-    Page = Callable[[web.Request], Awaitable[web.Response]]
+    from daemon.web.turns import Between
 
 LISTED = 200
 """Candidates held back that are told at once."""
-
-
-class StandsError(Exception):
-    """The engine makes no turns, and cannot be asked. Retry."""
 
 
 class WhyApi:
@@ -41,31 +34,25 @@ class WhyApi:
 
     def routes(self) -> Sequence[Route]:
         """All of them."""
-        return Route("GET", "/api/v1/why", _told(self.why)), Route("GET", "/api/v1/rules", _told(self.rules))
+        return Route("GET", "/api/v1/why", told(self.why)), Route("GET", "/api/v1/rules", told(self.rules))
 
     async def why(self, request: web.Request) -> web.Response:
         """``?symbol=AAPL&rule=vwap-reclaim``, at the symbol's last closed bar."""
         symbol, rule = request.query.get("symbol", ""), request.query.get("rule", "")
         names = [own.name for own in self._engine().plan.rules]
         if rule not in names:
-            return _wrong(f'there is no rule "{rule:.64}"', nearest(rule, names) or f"there are {', '.join(names)}")
+            return wrong(f'there is no rule "{rule:.64}"', nearest(rule, names) or f"there are {', '.join(names)}")
         try:
-            found = await self._asked(lambda: self._engine().why(symbol, rule))
+            found = await asked(self._between, lambda: self._engine().why(symbol, rule))
         except (ValueError, KeyError) as error:
-            return _wrong(str(error), "write the symbol as the exchange does: BRK.B")
+            return wrong(str(error), "write the symbol as the exchange does: BRK.B")
         if found is None:
-            return _wrong(f"{symbol:.40} has had no bar", "see how the exchange spells it, and whether it traded")
-        return _json(found)
+            return wrong(f"{symbol:.40} has had no bar", "see how the exchange spells it, and whether it traded")
+        return document(found)
 
     async def rules(self, _: web.Request) -> web.Response:
         """Rules in force, their budgets, and the newest candidates that were held back."""
-        return _json(await self._asked(self._standing))
-
-    async def _asked(self, question: Callable[[], Any]) -> Any:
-        answer: list[Any] = []
-        if not await self._between(lambda: answer.append(question())):
-            raise StandsError
-        return answer[0]
+        return document(await asked(self._between, self._standing))
 
     def _standing(self) -> dict[str, Any]:
         engine = self._engine()
@@ -84,23 +71,3 @@ class WhyApi:
         for one in held:
             one["value"] = one["value"] if one["value"] == one["value"] else None
         return {"rules": rules, "held": held}
-
-
-def _told(page: Page) -> Page:
-    """`page`, where the engine may stand."""
-
-    async def told(request: web.Request) -> web.Response:
-        try:
-            return await page(request)
-        except StandsError:
-            return _wrong("the engine does not turn", "ask again later", HTTPStatus.SERVICE_UNAVAILABLE)
-
-    return told
-
-
-def _json(found: Any) -> web.Response:
-    return web.Response(body=msgspec.json.encode(found), content_type="application/json")
-
-
-def _wrong(what: str, remedy: str, status: HTTPStatus = HTTPStatus.NOT_FOUND) -> web.Response:
-    return web.json_response({"error": what, "remedy": remedy}, status=status)

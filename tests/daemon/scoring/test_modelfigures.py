@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
-from daemon.scoring.modelfigures import ModelFigures, figures_of
+from daemon.scoring.modelfigures import ModelFigures, figures_of, ranked
 from daemon.scoring.scorecard import Grade, Scorecard
 from tests.daemon.scoring.test_scorecard import Minute, card, market
 
@@ -29,3 +31,22 @@ def test_what_is_not_known_is_none_and_figures_survive_json(made: Scorecard) -> 
     told = figures_of(made, name="logistic", target="large_move", role="champion", lessons=0)
     assert told.auc is None
     assert msgspec.json.decode(msgspec.json.encode(told), type=ModelFigures) == told
+
+
+def test_models_are_ranked_by_target_role_and_log_loss() -> None:
+    def told(name: str, target: str, role: Any, spread: float = 1.0) -> ModelFigures:
+        made = card(Minute(*market(1, 500, 0, spread))) if spread else Scorecard()
+        return figures_of(made, name=name, target=target, role=role, lessons=0)
+
+    found = ranked(
+        [
+            told("unsure", "up", "challenger", 0.5),
+            told("new", "up", "challenger", 0),
+            told("sure", "up", "challenger", 4.0),
+            told("base", "down", "base"),
+            told("out", "up", "benched"),
+            told("best", "up", "champion"),
+            told("first", "down", "champion"),
+        ]
+    )
+    assert [one.name for one in found] == ["best", "sure", "unsure", "new", "out", "first", "base"]

@@ -136,6 +136,7 @@ def test_nothing_judged_gives_no_figures() -> None:
 def test_questions_without_a_score_are_counted_and_nothing_else() -> None:
     made = card(Minute(np.array([np.nan, 0.5, np.nan]), np.array([True, True, False]), day=3))
     assert made.since_start()[:3] == (1, 2, 1.0)
+    assert made.minutes == 1
     assert [(one.day, one.questions) for one in made.sessions()] == [(3, 1)]
 
 
@@ -266,4 +267,4 @@ def test_a_state_that_is_not_finite_is_refused() -> None:
 def test_a_minute_without_questions_begins_no_session() -> None:
     made = card(Minute(np.zeros(0), np.zeros(0, np.bool_)))
     assert made.since_start() == pytest.approx(Grade(0, 0, *[math.nan] * 8), nan_ok=True)
-    assert made.to_arrays()["begun"][0] == 0
+    assert made.to_arrays()["begun"][0] == made.minutes == 0
