@@ -114,11 +114,12 @@ async def test_the_running_daemon_answers_for_its_last_closed_bars(tmp_path: Pat
         async with running(config) as app:
             await eventually(lambda: app.engine.counts.minutes >= 28, 30)
             token = token_of(config.state.folder).reveal()
-            paths = "why?symbol=S00&rule=first", "rules", "why?symbol=S00&rule=firs"
-            found, rules, wrong = await asyncio.gather(*(asked(port, token, path) for path in paths))
+            paths = "why?symbol=S00&rule=first", "rules", "why?symbol=S00&rule=firs", "models"
+            found, rules, wrong, models = await asyncio.gather(*(asked(port, token, path) for path in paths))
     assert found["rule"] == "first"
     assert found["conditions"][0]["text"] == "rank(close) < 1.5"
     assert {rule["name"] for rule in rules["rules"]} == {"up", "first", "likely"}
+    assert models == []
     assert wrong == {"error": 'there is no rule "firs"', "remedy": 'did you mean "first"?'}
 
 
