@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CHILD_S = 120.0
 """A child that takes longer is ended, and its work done here."""
 
-COMMON = 14
+COMMON = 15
 """Kernels that are compiled whatever the rules name, those of the decoder left out."""
 
 

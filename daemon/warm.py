@@ -12,6 +12,7 @@ from daemon.assembly import Untaught
 from daemon.engine import crosssection
 from daemon.engine.engine import Engine
 from daemon.progress import ProgressBar
+from daemon.scoring import scorecard
 from daemon.scoring.view import untaught
 from streams.bars import MINUTE_MS, SECOND_MS, empty
 from streams.polygon.codec import Codec
@@ -103,6 +104,7 @@ def _compiled(work: Callable[[], object]) -> None:
 
 def _first_bars(plan: Plan, sessions: SessionTable, settings: Settings) -> None:
     crosssection.warm()
+    scorecard.warm()
     engine = Engine(plan, sessions, Untaught(), settings)
     engine.view = untaught(len(plan.features)) if plan.features else None
     start_ms = int(sessions.open_ms[-1])

@@ -72,6 +72,8 @@ def _cells(one: ModelFigures, prefix: str) -> tuple[str, ...]:
         value: Any = getattr(one, f"{prefix}{name}")
         return UNKNOWN if value is None else f"{value:{form}}"
 
+    if not getattr(one, f"{prefix}questions"):
+        return ("0",)
     return (
         figure("questions", ","),
         f"{figure('log_loss')} ({figure('base_log_loss')})",
