@@ -21,7 +21,7 @@ from daemon.engine.plan import Plan
 from daemon.engine.sessions import SessionTable
 from daemon.scoring.features import DEFAULT_FEATURES
 from daemon.scoring.scaling import merge
-from daemon.scoring.view import untaught
+from daemon.scoring.view import level, untaught
 from streams.bars import MINUTE_MS, SECOND_MS
 from streams.outbox import Entry, Outbox
 from streams.polygon.codec import Codec
@@ -37,7 +37,7 @@ RULES = Path(__file__).with_name("market_second.toml")
 DELAY_MS = 2 * SECOND_MS
 """How long after its end a second bar comes."""
 
-_VOLUME = 17  # the feature that says how a minute's volume compares with the last twenty
+_VOLUME = DEFAULT_FEATURES.index("log(clip(volume / sma(volume, 20), 0.01, 100))")
 
 
 def plan() -> Plan:
@@ -120,7 +120,7 @@ class _Scaler:
     def __init__(self, features: int) -> None:
         weights = np.random.default_rng(7).normal(0, 0.05, features)
         weights[_VOLUME] = 0.6
-        self._view = untaught(features)._replace(intercept=-0.8, weights=weights)
+        self._view = untaught(features)._replace(additive=level(features, -0.8)._replace(slopes=weights))
 
     def teach(self, lesson: Lesson) -> None:
         if self._view.lessons < 10:

@@ -124,7 +124,7 @@ class App:
         self.notifier = stack.enter_context(Notifier(clock))
         warmed = await asyncio.to_thread(warm.parts, config, clock) if self._warmed is None else self._warmed
         self.calendar, self.plan, self.codec = warmed
-        self.teacher = assembly.teacher_of(config, clock, patient=config.feed.lossless)
+        self.teacher = assembly.teacher_of(config, clock, patient=config.feed.lossless, folder=folder / "learner")
         if self.teacher:
             stack.callback(self.teacher.close)
         self.outbox = Outbox(folder / "outbox.db")
@@ -206,6 +206,8 @@ class App:
             "watchdog": lambda: upkeep.feed_watchdog(self.notifier, lambda: standing.pulse(self)),
             "prune": lambda: upkeep.prune(self.outbox, self.clock),
         }
+        if teacher := self.teacher:
+            tasks["models"] = lambda: upkeep.watch_models(teacher, self.events)
         if keeper := self.keeper:
             tasks["history"] = lambda: keeping.watch(keeper, self.events)
         if self.leaderboard:

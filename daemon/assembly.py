@@ -19,6 +19,7 @@ from daemon.engine.sectors import Sectors
 from daemon.engine.vocabulary import Vocabulary
 from daemon.scoring.features import DEFAULT_FEATURES
 from daemon.scoring.link import Link
+from daemon.scoring.recipes import DEFAULT_LADDER, Course
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,9 +146,12 @@ def _daily(path: Path, _changed_ns: int) -> DailyTable:
     return table
 
 
-def teacher_of(config: Config, clock: Clock, *, patient: bool) -> Link | None:
-    """A link to a learner's process, None where the model is switched off."""
-    return Link(DEFAULT_FEATURES, clock, PATIENCE_S if patient else 0.0) if config.model.enabled else None
+def teacher_of(config: Config, clock: Clock, *, patient: bool, folder: Path | None = None) -> Link | None:
+    """A link to a learner's process, None where the model is switched off; answers are remembered in `folder`."""
+    if not config.model.enabled:
+        return None
+    courses = [Course("large_move", config.model.horizon_minutes, tuple(DEFAULT_LADDER))]
+    return Link(DEFAULT_FEATURES, clock, PATIENCE_S if patient else 0.0, courses=courses, folder=folder)
 
 
 def engine_of(config: Config, plan: Plan, teacher: Teacher | None, sessions: SessionTable) -> Engine:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from daemon.scoring.news import KINDS as MODEL_NEWS
+
 
 class Kind(NamedTuple):
     """What has happened, and which fields tell more of it."""
@@ -19,6 +21,8 @@ class Kind(NamedTuple):
 _SINK: Final = ("sink", "what", "remedy", "alerts")
 _GROUP: Final = ("group", "behind", "pending", "what", "remedy")
 _ADVICE: Final = ("what", "remedy")
+
+_MODEL: Final = ("target", "model", "what", "market_ms")
 
 KINDS: Final = {
     "alert.acknowledged": Kind("Somebody takes care of an alert.", ("id", "by")),
@@ -44,6 +48,7 @@ KINDS: Final = {
     "history.ended": Kind("The history takes nothing more until a restart.", _ADVICE),
     "history.failing": Kind("The history does not take what is to be kept; it is tried again.", _ADVICE),
     "history.healed": Kind("The history takes what is to be kept again.", ("what",)),
+    **{f"model.{kind}": Kind(meaning, _MODEL) for kind, meaning in MODEL_NEWS.items()},
     "outbox.healed": Kind("All alerts are on disk again.", ("what",)),
     "outbox.refused": Kind("The disk refuses alerts: they wait in memory.", _ADVICE),
     "redis.restarted": Kind("The embedded server had ended and was started again.", ("what",)),

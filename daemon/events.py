@@ -10,6 +10,7 @@ import structlog
 
 from daemon.engine.outcomes import CLOSE
 from daemon.judgement import day_of, judged
+from daemon.scoring.news import ALARMING, ModelNews
 from streams.polygon.session import Changed, Strange, Unanswered, Unauthorised
 from streams.polygon.spoilage import Condition
 
@@ -139,6 +140,18 @@ class Events:
     def notice(self, notice: Notice) -> None:
         """What the engine or the feed's price bands tell."""
         self.tell(notice.kind, alarm=False, **notice.fields)
+
+    def models(self, told: str) -> None:
+        """What the learner tells: a JSON list of what has happened to models."""
+        for one in msgspec.json.decode(told, type=list[ModelNews]):
+            self.tell(
+                f"model.{one.kind}",
+                alarm=one.kind in ALARMING,
+                target=one.target,
+                model=one.model,
+                what=one.what,
+                market_ms=str(one.minute_ms),
+            )
 
     def server(self, what: str) -> None:
         """The embedded server was started again."""

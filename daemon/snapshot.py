@@ -172,10 +172,11 @@ def _write(path: Path, arrays: Arrays) -> int:
 def restored(path: Path, make: Callable[[], Engine], teacher: Link | None, outbox: Outbox | None = None) -> Engine:
     """An engine that goes on where the saved one stopped; a fresh one where there is no state that can be used.
 
-    There are two parts, and each is used as a whole or not at all: the market (symbols, bars, indicators, episodes,
-    market time, counts), and on top of it the model (questions, scores, views, judge), which starts cold when it was
-    saved under other settings. A file that is not used, or not all of it, is kept as ``.bad``. Broad on purpose:
-    whatever a file can hold, the daemon starts.
+    There are three parts, and each is used as a whole or not at all: the market (symbols, bars, indicators, episodes,
+    market time, counts), on top of it the questions (with scores, the view in use, base rates), which begin anew when
+    they were saved under other settings, and what models have learned, of which all that fits is taken over. A file
+    that is not used, or not all of it, is kept as ``.bad``. Broad on purpose: whatever a file can hold, the daemon
+    starts.
 
     Alerts that `outbox` holds and the state does not know of were given between the save and a kill: none of them is
     given a second time.
@@ -191,12 +192,16 @@ def restored(path: Path, make: Callable[[], Engine], teacher: Link | None, outbo
         return make()
     try:
         engine.load_learned(arrays)
+    except Exception as error:  # noqa: BLE001
+        reason = f"{type(error).__name__}: {error}"
+        log.warning("saved questions refused, new ones are asked; all else goes on", error=reason, kept_as=_aside(path))
+        engine = _market(make, arrays)
+    try:
         if teacher:
             teacher.load_arrays(_of_link(arrays))
     except Exception as error:  # noqa: BLE001
         reason = f"{type(error).__name__}: {error}"
         log.warning("saved model refused, it starts cold; all else goes on", error=reason, kept_as=_aside(path))
-        engine = _market(make, arrays)
     since = _remember(engine, outbox, int(arrays.get(_OUTBOX, np.zeros(1))[0])) if outbox else 0
     log.info("state restored", path=str(path), symbols=len(engine.symbols), alerts_since=since)
     return engine

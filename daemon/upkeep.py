@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from daemon.events import Events
     from daemon.notify import Notifier
+    from daemon.scoring.link import Link
     from daemon.watchdog import Pulse
     from daemon.web.readiness import Check
     from streams.outbox import Backlog, Outbox
@@ -28,6 +29,7 @@ PRUNE_S = 60.0
 BACKLOG_S = 1.0
 TIME_S = 1.0
 REST_S = 1.0
+MODELS_S = 1.0
 
 
 class BacklogWatch:
@@ -75,6 +77,14 @@ async def watch_time(check: Callable[[], Check], events: Events) -> None:
             events.time("" if now.ok else now.detail)
         well = now.ok
         await asyncio.sleep(TIME_S)
+
+
+async def watch_models(link: Link, events: Events) -> None:
+    """Tell what has happened to models, for ever."""
+    while True:
+        while link.told:
+            events.models(link.told.popleft())
+        await asyncio.sleep(MODELS_S)
 
 
 async def watch_rest(transport: Transport, events: Events) -> None:

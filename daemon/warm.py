@@ -14,6 +14,7 @@ from daemon.engine.engine import Engine
 from daemon.progress import ProgressBar
 from daemon.scoring import scorecard
 from daemon.scoring.view import untaught
+from daemon.scoring.view import warm as warm_scores
 from streams.bars import MINUTE_MS, SECOND_MS, empty
 from streams.polygon.codec import Codec
 
@@ -107,6 +108,7 @@ def _first_bars(plan: Plan, sessions: SessionTable, settings: Settings) -> None:
     scorecard.warm()
     engine = Engine(plan, sessions, Untaught(), settings)
     engine.view = untaught(len(plan.features)) if plan.features else None
+    warm_scores(len(plan.features))
     start_ms = int(sessions.open_ms[-1])
     for length_ms in (SECOND_MS, MINUTE_MS):
         engine.step(_bar(start_ms, length_ms))

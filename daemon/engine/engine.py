@@ -300,7 +300,7 @@ class Engine:
         own = {"forming": self._forming, "listings": self.listings, "outcomes": self.outcomes}
         named = {**self.watch.parts(), **own}
         arrays = {f"{name}/{key}": array for name, part in named.items() for key, array in part.to_arrays().items()}
-        view = {} if self.view is None else views.to_arrays([self.view], len(self.plan.features))
+        view = {} if self.view is None else self.view.to_arrays()
         return {
             **arrays,
             **self.learning.to_arrays(),
@@ -369,7 +369,7 @@ class Engine:
         """
         self.learning.load_arrays(arrays)
         view = part_of(arrays, "view")
-        self.view = views.from_arrays(view, len(self.plan.features))[0] if view else None
+        self.view = views.from_arrays(view, len(self.plan.features)) if view else None
 
     def _begin_day(self, day: int, now_ms: int) -> None:
         """A bar of a later day than any before comes; what is due by then closes first, then rows are released."""
@@ -496,7 +496,8 @@ class Engine:
         self.watch.gather()
         self.outcomes.close_minute(minute_ms, at, self.watch.due(minute_ms), self.watch.world(symbols))
         rows = np.flatnonzero(self.watch.minutes.last_start[: len(symbols)] == minute_ms)
-        self.view = self.learning.learn(minute_ms, rows, self.watch.minutes, symbols) or self.view
+        sectors = self.watch.sectors(symbols)
+        self.view = self.learning.learn(minute_ms, rows, self.watch.minutes, symbols, sectors) or self.view
         self.learning.ask(minute_ms, rows, self.watch.minutes.bar("close", rows), self.watch.atr(rows))
 
     def _stand_in(self, minute_ms: int) -> None:

@@ -90,7 +90,7 @@ class Learning:
         """Bars of a minute whose close did not see them; their extremes count in the questions that are open."""
         self._questions.observe(minute_ms, rows, high, low)
 
-    def learn(self, minute_ms: int, rows: Longs, minutes: Frame, symbols: Symbols) -> View | None:
+    def learn(self, minute_ms: int, rows: Longs, minutes: Frame, symbols: Symbols, sectors: Longs) -> View | None:
         """A market minute has closed: answers that are known now go to the teacher.
 
         Args:
@@ -98,6 +98,7 @@ class Learning:
             rows: ``int64[n]``, those with a bar of that minute.
             minutes: minute bars.
             symbols: ``S16[s]``, of all rows.
+            sectors: ``int64[s]``, likewise.
 
         Returns:
             The view that comes into use now, None if there is no new one.
@@ -105,7 +106,7 @@ class Learning:
         self._questions.observe(minute_ms, rows, minutes.bar("high", rows), minutes.bar("low", rows))
         if not len(rows):
             self._questions.lapse()  # a market without a single bar is a hole in the feed: no answer is known
-        lesson = self._questions.answer(minute_ms, symbols)
+        lesson = self._questions.answer(minute_ms, symbols, sectors)
         if lesson is not None:
             self.judge.add(lesson)
             self._mark(lesson)

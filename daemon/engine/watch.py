@@ -288,6 +288,10 @@ class Watch:
         values: Floats = self.minutes.out[column, rows]
         return values
 
+    def sectors(self, symbols: Symbols) -> Longs:
+        """Number of the sector of each symbol, ``int64[n]``; of all rows at once."""
+        return self._sectors.of(symbols)
+
     def previous_close(self, rows: Longs) -> Floats:
         """Official close of the day before each row's newest bar, ``float64[n]``; NaN while unknown."""
         return self._days.previous[rows]
@@ -432,10 +436,12 @@ class Watch:
         """What each feature adds to the logit of each score, and the intercept; nothing where there is no score."""
         if self.view is None:
             return [{} for _ in score]
-        names = self.plan.feature_texts
+        names, shares = self.plan.feature_texts, self.view.contributions(features)
+        if self.view.others:
+            names = (*names, "trees")
         return [
             {"intercept": self.view.intercept, **dict(zip(names, row, strict=True))} if isfinite(of) else {}
-            for row, of in zip(self.view.contributions(features).tolist(), score.tolist(), strict=True)
+            for row, of in zip(shares[:, : len(names)].tolist(), score.tolist(), strict=True)
         ]
 
     def _alert(self, wish: Told, now: Step, why: _Why) -> Alert:

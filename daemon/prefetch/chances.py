@@ -17,7 +17,7 @@ from daemon.prefetch.plan import HORIZON_MS, MINUTE_MS
 from daemon.scoring.features import fingerprint
 from daemon.scoring.questions import Lesson
 from daemon.scoring.scaling import Moments
-from daemon.scoring.view import View, to_arrays
+from daemon.scoring.view import View, level
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,12 +56,14 @@ def prior() -> View:
     """
     mean, deviation, weights = np.array([_PRIOR[name] for name in COLUMNS]).T.copy()
     moments = Moments(np.full(len(COLUMNS), SEEN), mean, deviation**2)
-    return View(0, 0, 0, 0, _PRIOR_INTERCEPT, weights, moments)
+    return View(0, 0, moments, level(len(COLUMNS), _PRIOR_INTERCEPT)._replace(slopes=weights))
 
 
 def prior_arrays() -> dict[str, NDArray[Any]]:
     """The prior as a link of `FEATURES` takes it, see `daemon.scoring.link.Link.load_arrays`."""
-    return {**to_arrays([prior()], len(COLUMNS)), "features": fingerprint(FEATURES)}
+    view = prior()
+    numbers = np.concatenate([[view.intercept], view.additive.slopes, *view.moments])
+    return {"numbers": numbers[None], "features": fingerprint(FEATURES)}
 
 
 class Teacher(Protocol):
@@ -137,5 +139,6 @@ class Chances:
         answer = np.isin(asked.symbol, needed)
         rows, score, minute_ms = np.arange(len(answer)), self.of(asked.columns), end_ms // MINUTE_MS * MINUTE_MS
         features = asked.columns.astype(np.float32)
-        self._teacher.teach(Lesson(minute_ms, asked.at_ms, 0, float(answer.mean()), rows, features, score, answer))
+        base, sector = float(answer.mean()), np.zeros_like(rows)
+        self._teacher.teach(Lesson(minute_ms, asked.at_ms, 0, base, rows, features, score, answer, sector))
         return len(answer)

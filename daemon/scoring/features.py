@@ -2,8 +2,8 @@
 
 Every length is in units of the ATR that the question is asked in, every volume is relative, so that a name
 at 5 dollars and one at 5,000 look alike. Bounds keep one wild print from moving a mean. On the real minutes
-of January 2025 the first group carries most: how today's ATR compares with its own past, and the time of the
-session.
+of January 2025 and March 2018 the first group carries most: how today's ATR compares with its own past and with that of
+longer bars, and the time of the session.
 
 Long averages are exponential: they keep one number a symbol where a window of 390 bars keeps 512 bars.
 """
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 VOLATILITY = (
-    "log(clip(atr(100) / atr(14), 0.05, 20))",
     "log(clip(atr(390) / atr(14), 0.05, 20))",
+    "log(clip(atr(14, '5m') / atr(14), 0.1, 50))",
+    "log(clip(atr(14, '15m') / atr(14), 0.1, 100))",
     "log(clip(atr(14) / close, 0.00001, 0.1))",
     "log1p(clip((high - low) / atr(14), 0, 20))",
     "log(clip((donchian(60).upper - donchian(60).lower) / atr(14), 0.1, 100))",
+    "log(clip((donchian(120).upper - donchian(120).lower) / atr(14), 0.1, 100))",
     "log(clip((bollinger(20, 2).upper - bollinger(20, 2).lower) / atr(14), 0.05, 50))",
 )
 MOVES = (
@@ -47,16 +49,38 @@ VOLUME = (
     "log(clip(volume / sma(volume, 20), 0.01, 100))",
     "log(clip(sma(volume, 5) / sma(volume, 60), 0.01, 100))",
     "log(clip(sma(volume, 20) / ema(volume, 390), 0.01, 100))",
+    "log(clip(close * sma(volume, 60), 1000, 1000000000))",
 )
 TIME_OF_SESSION = (
     "1 / (1 + clip(minutes_since_open, 0, 390) / 8)",
     "1 / (1 + clip(minutes_since_open, 0, 390) / 30)",
-    "clip(minutes_since_open, 0, 390) * clip(minutes_since_open, 0, 390) / 152100",
     "1 / (14 - clip(minutes_since_open, 0, 390) / 30)",
 )
+MARKET = ("market_mean(log1p(clip((high - low) / atr(14), 0, 20)))",)
 
-DEFAULT_FEATURES: Sequence[str] = (*VOLATILITY, *MOVES, *PLACE, *VOLUME, *TIME_OF_SESSION)
-"""24 expressions; the order is that of the columns the model learns."""
+DEFAULT_FEATURES: Sequence[str] = (*VOLATILITY, *MOVES, *PLACE, *VOLUME, *TIME_OF_SESSION, *MARKET)
+"""27 expressions; the order is that of the columns the model learns."""
+
+_GONE_VOLATILITY = (
+    "log(clip(atr(100) / atr(14), 0.05, 20))",
+    "log(clip(atr(390) / atr(14), 0.05, 20))",
+    "log(clip(atr(14) / close, 0.00001, 0.1))",
+    "log1p(clip((high - low) / atr(14), 0, 20))",
+    "log(clip((donchian(60).upper - donchian(60).lower) / atr(14), 0.1, 100))",
+    "log(clip((bollinger(20, 2).upper - bollinger(20, 2).lower) / atr(14), 0.05, 50))",
+)
+_GONE_TIME = "clip(minutes_since_open, 0, 390) * clip(minutes_since_open, 0, 390) / 152100"
+
+VERSION_1: Sequence[str] = (
+    *_GONE_VOLATILITY,
+    *MOVES,
+    *PLACE,
+    *VOLUME[:3],
+    *TIME_OF_SESSION[:2],
+    _GONE_TIME,
+    TIME_OF_SESSION[2],
+)
+"""What the default was when states did not keep the names of their features."""
 
 
 def fingerprint(features: Sequence[str]) -> NDArray[np.uint8]:

@@ -13,24 +13,27 @@ import select
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+import msgspec
 import numpy as np
 
 from daemon.scoring import wire
 from daemon.scoring.child import Child
 from daemon.scoring.errors import LearnerError, LearnerFailingError, StateError, WireError
-from daemon.scoring.features import fingerprint
-from daemon.scoring.view import from_arrays, to_arrays, untaught
+from daemon.scoring.features import VERSION_1, fingerprint
+from daemon.scoring.recipes import PLAIN, Course
+from daemon.scoring.scaling import Moments
+from daemon.scoring.view import View, from_arrays, level
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from daemon.scoring.errors import ScoringError
     from daemon.scoring.questions import Lesson
-    from daemon.scoring.view import View
     from daemon.scoring.wire import Frame
-    from streams.types import Clock
+    from streams.types import Clock, Floats
 
 BACKLOG = 30
 """Lessons that may wait to be learned: half an hour of market minutes, about 30 MB at 10,000 symbols."""
@@ -48,8 +51,18 @@ _BACKOFF_S = 1.0
 _MAX_BACKOFF_S = 30.0
 
 
+STATE_VERSION = 2
+"""Of what `Link.to_arrays` gives; version 1 was the numbers of one linear model, and is still read."""
+
+NEWS = 64
+"""Things to be told that wait to be taken out; the oldest give way."""
+
+_SINCE_STATE = 10  # lessons between two states of a learner, see daemon.scoring.learner
+
+
 class _Pending(NamedTuple):
     number: int
+    target: int
     minute_ms: int
     frame: bytes
 
@@ -58,30 +71,45 @@ class Link:
     """Teaches a learner's process and hands out its views.
 
     Args:
-        features: texts of the features; a state saved with others is refused.
+        features: texts of the features.
         clock: for deadlines and pauses.
         patience_s: how long to wait for the learner; 0 never waits. The first wait includes the import of
             River.
         backlog: lessons that may wait to be learned. When full: waits with patience, drops the new one
             without.
+        courses: how each target is learned; one plain logistic regression where none is given.
+        folder: where answers are remembered across processes, None for nowhere.
 
     Attributes:
         dropped: lessons that were never learned.
         late: views that had not come when they were due.
         deaths: learners that ended without being told to.
+        told: JSON of what people should know about models, for whoever tells them to take out.
+        figures: JSON of how good every model has been, as it was known last; empty before that.
     """
 
-    def __init__(self, features: Sequence[str], clock: Clock, patience_s: float = 0.0, backlog: int = BACKLOG) -> None:
-        self._features = tuple(features)
+    def __init__(
+        self,
+        features: Sequence[str],
+        clock: Clock,
+        patience_s: float = 0.0,
+        backlog: int = BACKLOG,
+        courses: Sequence[Course] = (Course("plain", recipes=(PLAIN,), memory_rows=0),),
+        folder: Path | None = None,
+    ) -> None:
+        self._features, self._courses, self._folder = tuple(features), tuple(courses), folder
         self._clock, self._patience_s, self._backlog = clock, patience_s, backlog
         self._child: Child | None = None
-        self._number = 0
-        self._unlearned: deque[_Pending] = deque()
-        self._views: deque[View] = deque(maxlen=WAITING_VIEWS)
-        self._newest = untaught(len(self._features))
-        self._in_use: View | None = None
+        self._number = self._viewed = 0
+        self._taught: deque[_Pending] = deque()  # since the newest state
+        self._state: dict[str, NDArray[Any]] = {}
+        self._views: list[deque[View]] = [deque(maxlen=WAITING_VIEWS) for _ in self._courses]
+        self._in_use: list[View | None] = [None for _ in self._courses]
         self._deaths_in_a_row, self._last_death, self._start_at_s = 0, "", 0.0
         self.dropped = self.late = self.deaths = 0
+        self._asked = False
+        self.told: deque[str] = deque(maxlen=NEWS)
+        self.figures = ""
 
     def __enter__(self) -> Self:
         """Itself."""
@@ -94,7 +122,7 @@ class Link:
     @property
     def unlearned(self) -> int:
         """Lessons taught and not yet learned."""
-        return len(self._unlearned)
+        return self._number - self._viewed
 
     @property
     def pid(self) -> int | None:
@@ -104,13 +132,13 @@ class Link:
     def start(self) -> None:
         """Start the process now instead of at the first lesson; it gets ready by itself."""
         if self._child is None and self._clock.monotonic_s() >= self._start_at_s:
-            self._child = Child(self._backlog + 1)
-            self._child.send(wire.hello(self._features, self._newest))
-            for pending in self._unlearned:
+            self._child = Child(self._backlog + _SINCE_STATE + 2)
+            self._child.send(wire.hello(self._features, self._courses, self._folder, self._state))
+            for pending in self._taught:
                 self._child.send(pending.frame)
 
     def teach(self, lesson: Lesson) -> None:
-        """Hand over the answers of one market minute; lessons come in the order of their minutes.
+        """Hand over the answers of one market minute; those of a target come in the order of their minutes.
 
         Raises:
             LearnerFailingError: with patience only, see `view`.
@@ -121,14 +149,15 @@ class Link:
             self.dropped += 1
             return
         self._number += 1
-        pending = _Pending(self._number, lesson.minute_ms, wire.lesson(self._number, lesson))
+        frame = wire.lesson(self._number, lesson)
+        pending = _Pending(self._number, lesson.target, lesson.minute_ms, frame)
         self.start()
-        self._unlearned.append(pending)
+        self._taught.append(pending)
         if self._child:
             self._child.send(pending.frame)
 
-    def view(self, minute_ms: int) -> View | None:
-        """The newest view that has learned no answer later than `minute_ms`.
+    def view(self, minute_ms: int, target: int = 0) -> View | None:
+        """The newest view of a target that has learned no answer later than `minute_ms`.
 
         With patience it has learned every answer up to that minute; without, a view that is not there yet is
         late.
@@ -141,18 +170,26 @@ class Link:
                 time.
         """
         self._pump(0.0)
-        if not self._wait(lambda: not self._owes(minute_ms)):
+        if not self._wait(lambda: not self._owes(minute_ms, target)):
             self._give_up()
             self.late += 1
-        newest = None
-        while self._views and self._views[0].minute_ms <= minute_ms:
-            newest = self._views.popleft()
-        self._in_use = newest or self._in_use
+        newest, views = None, self._views[target]
+        while views and views[0].minute_ms <= minute_ms:
+            newest = views.popleft()
+        self._in_use[target] = newest or self._in_use[target]
         return newest
 
     def settle(self, wait_s: float) -> bool:
         """Wait up to `wait_s` seconds until all lessons are learned; True if they are."""
-        return self._wait(lambda: not self._unlearned, wait_s)
+        return self._wait(lambda: not self.unlearned, wait_s)
+
+    def ask(self, wait_s: float) -> str:
+        """The figures of all models as they are after all that was taught, waiting up to `wait_s` seconds for them."""
+        if self.settle(wait_s) and self._child and self._number:
+            self._asked = True
+            self._child.send(wire.ask(self._number))
+            self._wait(lambda: not self._asked, wait_s)
+        return self.figures
 
     def hurry(self) -> None:
         """Have no patience from now on, not in a call under way either: the end is near. From any thread."""
@@ -166,30 +203,73 @@ class Link:
             child.end()
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """The view in use and those that wait, in order; lessons not yet learned are not among the state."""
-        views = [view for view in (self._in_use, *self._views) if view is not None]
-        return {**to_arrays(views, len(self._features)), "features": fingerprint(self._features)}
+        """The newest state, the lessons taught since, and the views in use and those that wait, in order."""
+        views = [
+            wire.answer(0, target, view)
+            for target, in_use in enumerate(self._in_use)
+            for view in (in_use, *self._views[target])
+            if view is not None
+        ]
+        return {
+            "version": np.array([STATE_VERSION], np.int64),
+            "numbered": np.array([self._number, self._viewed], np.int64),
+            "views": _joined(views),
+            "lessons": _joined([pending.frame for pending in self._taught]),
+            **{f"state/{name}": array for name, array in self._state.items()},
+        }
 
     def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Go on where `to_arrays` left off, before the first lesson.
 
-        The next call of `view` hands out the view that was in use.
+        The next call of `view` hands out the view that was in use. Where features or models are others now, or it was
+        saved by version 1, what still fits is taken over, and scores begin with the first new view.
 
         Raises:
-            StateError: the arrays are no views of as many features; nothing was changed.
+            StateError: the arrays are no state of a link; nothing was changed.
         """
         if self._number or self._child:
             raise StateError("a state can be loaded only before the first lesson")
-        if not np.array_equal(arrays.get("features", ()), fingerprint(self._features)):
-            raise StateError("the state was learned on other features")
-        self._views.extend(from_arrays(arrays, len(self._features)))
-        self._newest = self._views[-1] if self._views else self._newest
+        if "version" not in arrays:
+            saved = _version_1(arrays, self._features)
+            self._state = {f"0/{name}": array for name, array in saved.items()}
+            if saved and np.array_equal(arrays["features"], fingerprint(self._features)):
+                self._views[0].append(_view_of_version_1(saved["numbers"][-1]))
+            return
+        state = {name.removeprefix("state/"): a.copy() for name, a in arrays.items() if name.startswith("state/")}
+        if not self._knows(state):
+            self._state = state
+            return
+        self._go_on(arrays)
+        self._state = state
+
+    def _go_on(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        views: list[list[View]] = [[] for _ in self._courses]
+        try:
+            for frame in wire.Decoder().feed(arrays["views"].tobytes()):
+                views[frame.target].append(from_arrays(frame.arrays, len(self._features)))
+            lessons = [
+                _Pending(frame.number, frame.target, frame.minute_ms, wire.encoded(frame))
+                for frame in wire.Decoder().feed(arrays["lessons"].tobytes())
+            ]
+            number, viewed = arrays["numbered"].tolist()
+        except (WireError, KeyError, IndexError, ValueError, TypeError) as error:
+            raise StateError(f"no state of a link: {type(error).__name__}: {error}") from None
+        for own, saved in zip(self._views, views, strict=True):
+            own.extend(saved)
+        self._taught.extend(lessons)
+        self._number, self._viewed = number, viewed
+
+    def _knows(self, state: Mapping[str, NDArray[Any]]) -> bool:
+        """Whether a state is of these features and models."""
+        wanted = [msgspec.json.encode((self._features, course.recipes)) for course in self._courses]
+        found = [state[f"{n}/spec"].tobytes() if f"{n}/spec" in state else b"" for n in range(len(wanted))]
+        return not any(found) or found == wanted
 
     def _has_room(self) -> bool:
         return self.unlearned < self._backlog
 
-    def _owes(self, minute_ms: int) -> bool:
-        return bool(self._unlearned) and self._unlearned[0].minute_ms <= minute_ms
+    def _owes(self, minute_ms: int, target: int) -> bool:
+        return any(p.number > self._viewed and p.target == target and p.minute_ms <= minute_ms for p in self._taught)
 
     def _wait(self, ready: Callable[[], bool], wait_s: float | None = None) -> bool:
         """Pump until `ready`; False when that takes longer than `wait_s`, or will not come at all.
@@ -211,7 +291,7 @@ class Link:
 
     def _pump(self, wait_s: float) -> None:
         """Take in what the learner has sent, waiting up to `wait_s` seconds; see to it that one lives."""
-        if self._unlearned:
+        if self._taught:
             self.start()
         if self._child is None:
             pause_s = min(wait_s, max(0.0, self._start_at_s - self._clock.monotonic_s()))
@@ -224,15 +304,31 @@ class Link:
             self._bury(error)
 
     def _take(self, frame: Frame) -> None:
-        if not self._unlearned or frame.kind != "view" or frame.number != self._unlearned[0].number:
-            raise WireError(f"unexpected {frame.kind} {frame.number}")
-        view = wire.view_of(frame, len(self._features))
-        self._unlearned.popleft()
-        self._views.append(view)
-        self._newest, self._deaths_in_a_row, self._last_death = view, 0, ""
+        match frame.kind:
+            case "view" if frame.number <= self._number and frame.target < len(self._courses):
+                self._take_view(frame)
+            case "state" if frame.number <= self._viewed:
+                self._state, self.figures = frame.arrays, frame.text or self.figures
+                self._asked = self._asked and self._viewed > frame.number
+                while self._taught and self._taught[0].number <= frame.number:
+                    self._taught.popleft()
+            case "news":
+                self.told.append(frame.text)
+            case _:
+                raise WireError(f"unexpected {frame.kind} {frame.number}")
+
+    def _take_view(self, frame: Frame) -> None:
+        """Views of lessons that are learned again, by a new learner, are known already."""
+        if frame.number > self._viewed + 1 and any(p.number == self._viewed + 1 for p in self._taught):
+            raise WireError(f"a view of lesson {frame.number}, where {self._viewed + 1} is next")
+        view = from_arrays(frame.arrays, len(self._features))
+        if frame.number > self._viewed:
+            self._views[frame.target].append(view)
+            self._viewed = frame.number
+        self._deaths_in_a_row, self._last_death = 0, ""
 
     def _bury(self, error: ScoringError) -> None:
-        """A learner is lost: the next goes on from the newest view, with the lessons not yet learned."""
+        """A learner is lost: the next goes on from the newest state, with the lessons taught since."""
         if self._child:
             self._child.end()
             self._child = None
@@ -241,6 +337,30 @@ class Link:
         pause_s = min(_BACKOFF_S * 2 ** (self._deaths_in_a_row - 2), _MAX_BACKOFF_S)
         self._start_at_s = self._clock.monotonic_s() + (pause_s if self._deaths_in_a_row > 1 else 0.0)
         self._last_death = str(error)
-        if self._deaths_in_a_row >= MAX_DEATHS and self._unlearned and not self._patience_s:
-            self._unlearned.popleft()
+        if self._deaths_in_a_row >= MAX_DEATHS and self.unlearned and not self._patience_s:
+            poison = next(pending for pending in self._taught if pending.number > self._viewed)
+            self._taught.remove(poison)
+            self._viewed = poison.number
             self.dropped += 1
+
+
+def _joined(frames: Sequence[bytes]) -> NDArray[np.uint8]:
+    return np.frombuffer(b"".join(frames), np.uint8)
+
+
+def _view_of_version_1(numbers: Floats) -> View:
+    intercept, *rest = numbers.tolist()
+    slopes, *moments = np.array(rest).reshape(4, -1)
+    return View(0, 0, Moments(*moments), level(len(slopes), intercept)._replace(slopes=slopes))
+
+
+def _version_1(arrays: Mapping[str, NDArray[Any]], features: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """What version 1 saved, with the names of its features, of which it kept a hash only."""
+    for names in (tuple(features), VERSION_1):
+        if np.array_equal(arrays.get("features", ()), fingerprint(names)):
+            numbers = arrays.get("numbers")
+            if numbers is None or numbers.dtype != np.float64 or numbers.shape[1:] != (1 + 4 * len(names),):
+                raise StateError("the state of version 1 has no numbers of its features")
+            kept = {"numbers": numbers.copy(), "names": np.frombuffer(msgspec.json.encode(names), np.uint8)}
+            return kept if len(numbers) else {}
+    raise StateError("the state was learned on other features, by a version that did not keep their names")

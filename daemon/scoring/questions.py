@@ -50,6 +50,8 @@ class Lesson(NamedTuple):
         features: ``float32[n, k]``, as they were when asked.
         score: ``float64[n]``, as issued; NaN where no model had spoken.
         answer: ``bool[n]``, True where price moved.
+        sector: ``int64[n]``, number of each symbol's sector, 0 where it is not known.
+        target: which question it is, by its place in the configuration.
     """
 
     minute_ms: int
@@ -60,6 +62,8 @@ class Lesson(NamedTuple):
     features: NDArray[np.float32]
     score: Floats
     answer: Flags
+    sector: Longs
+    target: int = 0
 
 
 class Questions:
@@ -179,12 +183,13 @@ class Questions:
         for slot in np.flatnonzero(self._minute_ms != _FREE).tolist():
             self._lapse(slot)
 
-    def answer(self, minute_ms: int, symbols: Symbols) -> Lesson | None:
+    def answer(self, minute_ms: int, symbols: Symbols, sectors: Longs) -> Lesson | None:
         """The answers that are known now that this minute has closed; call once for every minute, in order.
 
         Args:
             minute_ms: start of the minute that has just closed; its bars were observed.
             symbols: ``S16[rows]``, the symbol of each row.
+            sectors: ``int64[rows]``, the sector of each.
 
         Returns:
             None when no question was due. A question lapses, unanswered, when a minute of its window never
@@ -201,7 +206,7 @@ class Questions:
         if self._closes[slot] != self._horizon:
             self._lapse(slot)
             return None
-        lesson = self._lesson(minute_ms, slot, symbols)
+        lesson = self._lesson(minute_ms, slot, symbols, sectors)
         self._free(slot)
         return lesson if len(lesson.rows) else None
 
@@ -241,7 +246,7 @@ class Questions:
     def _slot(self, minute_ms: int) -> int:
         return minute_ms // MINUTE_MS % len(self._minute_ms)
 
-    def _lesson(self, minute_ms: int, slot: int, symbols: Symbols) -> Lesson:
+    def _lesson(self, minute_ms: int, slot: int, symbols: Symbols, sectors: Longs) -> Lesson:
         lexical = self._sorted(symbols)
         rows = lexical[np.isfinite(self._upper[lexical, slot])]
         return Lesson(
@@ -253,6 +258,7 @@ class Questions:
             self._features[rows, slot],
             self._score[rows, slot],
             self._moved[rows, slot],
+            sectors[rows],
         )
 
     def _sorted(self, symbols: Symbols) -> NDArray[np.intp]:

@@ -1,7 +1,8 @@
-"""A model as plain numbers: what the engine scores with.
+"""A compiled score: what the engine scores with, as plain numbers.
 
-A `View` is the whole learned state of the linear model, so it is also what a new learner goes on from and
-what a snapshot keeps. Pure: numpy and one compiled loop.
+The logit is a constant, a function of each scaled feature (a slope, and a line from knot to knot), and the weighted
+logits of forests. Every model of the linear family, and every mixture of such in logits, is of that form, so that a
+whole ensemble costs no more than one model. Pure: numpy and one compiled loop.
 """
 
 from __future__ import annotations
@@ -13,44 +14,124 @@ import numpy as np
 
 from daemon.scoring.errors import StateError
 from daemon.scoring.scaling import CLIP, EXTREME, Moments, deviation, scaled, unseen
+from daemon.scoring.trees import Forest
 from indicators.jit import kernel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from streams.types import Floats, Longs
+    from streams.types import Floats
 
     Arrays = Mapping[str, NDArray[Any]]
 
+KNOTS = np.array([-2.5, -1.7, -1.2, -0.8, -0.5, -0.25, 0.0, 0.25, 0.5, 0.8, 1.2, 1.7, 2.5])
+"""Deviations from the mean between which a feature's function is a line; it is level beyond the outer ones."""
+
 FAINT = -700.0
 """Logit below which the exponential function would overflow; its probability is 1e-304."""
+
+CERTAIN = 1e-6
+"""A forest's probability is taken as no nearer to 0 or 1 than this, where its logit is."""
 
 MAX_WEIGHT = 100.0
 """A feature one deviation off its mean that moves the logit by more than this is no model of anything."""
 
 
+class Additive(NamedTuple):
+    """A logit that is a sum of functions, one a feature.
+
+    Attributes:
+        intercept: the constant.
+        slopes: ``float64[k]``, on scaled values.
+        table: ``float64[k, 13]``, at each of the `KNOTS`.
+    """
+
+    intercept: float
+    slopes: Floats
+    table: Floats
+
+    def sane(self) -> bool:
+        """All numbers finite, none beyond `MAX_WEIGHT`."""
+        numbers = np.concatenate([[self.intercept], self.slopes, self.table.ravel()])
+        return bool(np.abs(np.nan_to_num(numbers, nan=np.inf)).max() <= MAX_WEIGHT)
+
+
+class Probit(NamedTuple):
+    """A normal distribution's function of a sum of means over the root of a sum of variances, by nearest knot.
+
+    Attributes:
+        mean: of what is always there.
+        variance: of it, with that of the noise.
+        means: ``float64[k, 13]``, by feature and knot.
+        variances: ``float64[k, 13]``, above zero.
+    """
+
+    mean: float
+    variance: float
+    means: Floats
+    variances: Floats
+
+    def score(self, values: Floats) -> Floats:
+        """Probabilities of scaled rows ``float64[n, k]``."""
+        chance = np.empty(len(values))
+        _probit(np.ascontiguousarray(values), KNOTS, self.mean, self.variance, self.means, self.variances, chance)
+        return chance
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """As plain arrays."""
+        return {"bias": np.array(self[:2]), "means": self.means, "variances": self.variances}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, features: int) -> Probit:
+        """What `to_arrays` wrote.
+
+        Raises:
+            StateError: it is no such thing.
+        """
+        mean, variance = _checked(arrays, "bias", np.float64, (2,)).tolist()
+        means, variances = (
+            _checked(arrays, name, np.float64, (features, len(KNOTS))) for name in ("means", "variances")
+        )
+        if not (np.isfinite(means).all() and (variances > 0.0).all() and variance > 0.0 and np.isfinite(mean)):
+            raise StateError("a probit holds numbers that no model can have")
+        return cls(mean, variance, means, variances)
+
+
+Compiled = Additive | Forest | Probit
+
+
+class Weighted(NamedTuple):
+    """What is no sum of functions, and what its logit counts for."""
+
+    weight: float
+    part: Forest | Probit
+
+
 class View(NamedTuple):
-    """A linear model after the answers of one market minute.
+    """A model's compiled score after the answers of one market minute.
 
     Attributes:
         minute_ms: start of the minute at whose close the newest answers learned were known; 0 before any.
         lessons: market minutes learned.
-        resets: how often learning went astray and the state before it was taken back.
-        refused: feature values that were infinite or beyond all bounds, and counted as missing.
-        intercept: of the model.
-        weights: ``float64[k]``, one a feature, on scaled values.
         moments: of the features, see `daemon.scoring.scaling`.
+        additive: the additive part of the logit.
+        others: the rest of it; none for the linear family.
+        champion: name of the model it was taken from.
     """
 
     minute_ms: int
     lessons: int
-    resets: int
-    refused: int
-    intercept: float
-    weights: Floats
     moments: Moments
+    additive: Additive
+    others: tuple[Weighted, ...] = ()
+    champion: str = ""
+
+    @property
+    def intercept(self) -> float:
+        """What the logit is where each feature adds nothing."""
+        return self.additive.intercept
 
     def score(self, features: Floats) -> Floats:
         """Probability that the question's answer is yes.
@@ -60,81 +141,196 @@ class View(NamedTuple):
                 counts as the feature's mean.
 
         Returns:
-            ``float64[n]`` in [0, 1], never NaN. Equals River's ``predict_proba_one`` within 1e-9. Cost:
-            about 25 ns a row of 24 features.
+            ``float64[n]`` in [0, 1], never NaN. Equals River's ``predict_proba_one`` within 1e-9.
         """
-        score = np.empty(len(features))
-        slopes = self.weights / deviation(self.moments)
-        bounds = np.abs(self.weights) * CLIP
-        _probability(np.ascontiguousarray(features), self.moments.mean, slopes, bounds, self.intercept, score)
-        return score
+        features = np.ascontiguousarray(features)
+        logit = np.empty(len(features))
+        moments, additive = self.moments, self.additive
+        inverse = 1.0 / deviation(moments)
+        if additive.table.any():
+            _curves(features, moments.mean, inverse, additive.intercept, additive.slopes, additive.table, KNOTS, logit)
+        else:
+            _lines(features, moments.mean, inverse, additive.intercept, additive.slopes, logit)
+        return probability(logit + self._rest(features)) if self.others else probability(logit)
 
     def contributions(self, features: Floats) -> Floats:
-        """What each feature adds to the score's logit, ``float64[n, k]``; `intercept` is the rest."""
-        return self.weights * scaled(self.moments, np.ascontiguousarray(features))
+        """What each feature, and last all that is no sum, add to the logit, ``float64[n, k + 1]``.
+
+        `intercept` is the rest.
+        """
+        features = np.ascontiguousarray(features)
+        values = scaled(self.moments, features)
+        curves = [np.interp(column, KNOTS, row) for column, row in zip(values.T, self.additive.table, strict=True)]
+        return np.column_stack([self.additive.slopes * values + np.array(curves).T, self._rest(features)])
 
     def sane(self) -> bool:
         """All numbers finite, no variance negative, no weight beyond `MAX_WEIGHT`."""
-        numbers = np.concatenate([[self.intercept], self.weights, *self.moments])
-        return bool(
-            np.isfinite(numbers).all()
-            and (self.moments.variance >= 0).all()
-            and np.abs(numbers[: 1 + len(self.weights)]).max() <= MAX_WEIGHT
-        )
+        moments = self.moments
+        return self.additive.sane() and bool(np.isfinite(moments).all() and (moments.variance >= 0).all())
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """As plain arrays; the champion's name is in them, too."""
+        others = {
+            f"{_kind(part)} {number}/{name}": array
+            for number, (_, part) in enumerate(self.others)
+            for name, array in part.to_arrays().items()
+        }
+        return {
+            "counts": np.array([self.minute_ms, self.lessons], np.int64),
+            "moments": np.array(self.moments),
+            "intercept": np.array([self.additive.intercept]),
+            "slopes": self.additive.slopes,
+            "table": self.additive.table,
+            "weights": np.array([weight for weight, _ in self.others], np.float64),
+            "champion": np.frombuffer(self.champion.encode(), np.uint8),
+            **others,
+        }
+
+    def _rest(self, features: Floats) -> Floats:
+        total = np.zeros(len(features))
+        if self.others:
+            values = scaled(self.moments, features)
+            for weight, part in self.others:
+                total += weight * logit_of(part.score(values))
+        return total
 
 
 def untaught(features: int) -> View:
     """The view of a model of `features` features that has learned nothing: it scores 0.5."""
-    return View(0, 0, 0, 0, 0.0, np.zeros(features), unseen(features))
+    return View(0, 0, unseen(features), level(features))
 
 
-@kernel
-def _probability(
-    features: Floats, mean: Floats, slopes: Floats, bounds: Floats, intercept: float, score: Floats
-) -> None:
-    """Logistic function of the sum of clipped terms; any comparison with NaN is false: missing adds 0."""
-    for row in range(features.shape[0]):
-        logit = intercept
-        for k in range(features.shape[1]):
-            value = features[row, k]
-            if abs(value) <= EXTREME:
-                term = (value - mean[k]) * slopes[k]
-                logit += min(max(term, -bounds[k]), bounds[k])
-        score[row] = 1.0 / (1.0 + math.exp(-max(logit, FAINT)))
+def warm(features: int) -> None:
+    """Compile what scores, apart from the line that every view scores with."""
+    view, row = untaught(features), np.zeros((1, features))
+    table = np.ones_like(view.additive.table)
+    view._replace(additive=view.additive._replace(table=table)).score(row)
 
 
-def to_arrays(views: Sequence[View], features: int) -> dict[str, NDArray[Any]]:
-    """Any number of views of that many features as two arrays, for a snapshot or the wire."""
-    counts = np.array([view[:4] for view in views], np.int64).reshape(len(views), 4)
-    rows = [np.concatenate([[view.intercept], view.weights, *view.moments]) for view in views]
-    return {"counts": counts, "numbers": np.array(rows).reshape(len(views), 1 + 4 * features)}
+def level(features: int, intercept: float = 0.0) -> Additive:
+    """A logit that no feature moves."""
+    return Additive(intercept, np.zeros(features), np.zeros((features, len(KNOTS))))
 
 
-def from_arrays(arrays: Arrays, features: int) -> list[View]:
-    """The views that `to_arrays` wrote, bit for bit.
+def from_arrays(arrays: Arrays, features: int) -> View:
+    """The view that `View.to_arrays` wrote, bit for bit.
 
     Raises:
         StateError: arrays absent, of a wrong shape or type, of another number of features, or no sane model.
     """
-    counts = _checked(arrays, "counts", np.int64, 4)
-    numbers = _checked(arrays, "numbers", np.float64, 1 + 4 * features)
-    if len(counts) != len(numbers):
-        raise StateError(f"views have {len(counts)} rows of counts but {len(numbers)} rows of numbers")
-    views = [_view(count, row) for count, row in zip(counts, numbers, strict=True)]
-    if not all(view.sane() for view in views):
-        raise StateError("views hold numbers that no model can have")
-    return views
+    minute_ms, lessons = _checked(arrays, "counts", np.int64, (2,)).tolist()
+    moments = Moments(*_checked(arrays, "moments", np.float64, (3, features)))
+    (intercept,) = _checked(arrays, "intercept", np.float64, (1,)).tolist()
+    slopes = _checked(arrays, "slopes", np.float64, (features,))
+    table = _checked(arrays, "table", np.float64, (features, len(KNOTS)))
+    weights = _checked(arrays, "weights", np.float64, (None,))
+    champion = _checked(arrays, "champion", np.uint8, (None,)).tobytes().decode(errors="replace")
+    others = tuple(Weighted(weight, _other(arrays, number, features)) for number, weight in enumerate(weights.tolist()))
+    view = View(minute_ms, lessons, moments, Additive(intercept, slopes, table), others, champion)
+    if not view.sane() or not np.isfinite(weights).all():
+        raise StateError("a view holds numbers that no model can have")
+    return view
 
 
-def _checked(arrays: Arrays, name: str, dtype: type, width: int) -> NDArray[Any]:
+def chance_of(compiled: Compiled, moments: Moments, features: Floats) -> Floats:
+    """Probabilities by one compiled model, ``float64[n]``, of rows that are not scaled yet."""
+    if isinstance(compiled, Additive):
+        return View(0, 0, moments, compiled).score(features)
+    return compiled.score(scaled(moments, np.ascontiguousarray(features)))
+
+
+def probability(logit: Floats) -> Floats:
+    """The logistic function, ``float64[n]``, of logits however large."""
+    return np.asarray(1.0 / (1.0 + np.exp(-np.maximum(logit, FAINT))))
+
+
+def logit_of(chance: Floats) -> Floats:
+    """The logit of probabilities; bounded, see `CERTAIN`."""
+    chance = np.clip(chance, CERTAIN, 1.0 - CERTAIN)
+    return np.asarray(np.log(chance / (1.0 - chance)))
+
+
+@kernel
+def _lines(features: Floats, mean: Floats, inverse: Floats, intercept: float, slopes: Floats, logit: Floats) -> None:
+    """Any comparison with NaN is false: what is missing adds nothing."""
+    for row in range(features.shape[0]):
+        total = intercept
+        for k in range(features.shape[1]):
+            value = features[row, k]
+            if abs(value) <= EXTREME:
+                total += slopes[k] * min(max((value - mean[k]) * inverse[k], -CLIP), CLIP)
+        logit[row] = total
+
+
+@kernel
+def _curves(
+    features: Floats,
+    mean: Floats,
+    inverse: Floats,
+    intercept: float,
+    slopes: Floats,
+    table: Floats,
+    knots: Floats,
+    logit: Floats,
+) -> None:
+    """What is missing counts as the mean, where a curve may add something."""
+    last = len(knots) - 1
+    for row in range(features.shape[0]):
+        total = intercept
+        for k in range(features.shape[1]):
+            value, place = features[row, k], 0.0
+            if abs(value) <= EXTREME:
+                place = min(max((value - mean[k]) * inverse[k], -CLIP), CLIP)
+            total += slopes[k] * place
+            place = min(max(place, knots[0]), knots[last])
+            left = 0
+            while left < last - 1 and place >= knots[left + 1]:
+                left += 1
+            share = (place - knots[left]) / (knots[left + 1] - knots[left])
+            total += table[k, left] + share * (table[k, left + 1] - table[k, left])
+        logit[row] = total
+
+
+@kernel
+def _probit(
+    values: Floats, knots: Floats, mean: float, variance: float, means: Floats, variances: Floats, chance: Floats
+) -> None:
+    """The first of two knots that are equally near."""
+    for row in range(values.shape[0]):
+        total, spread = mean, variance
+        for k in range(values.shape[1]):
+            nearest = 0
+            for knot in range(1, len(knots)):
+                if abs(values[row, k] - knots[knot]) < abs(values[row, k] - knots[nearest]):
+                    nearest = knot
+            total += means[k, nearest]
+            spread += variances[k, nearest]
+        chance[row] = 0.5 * math.erfc(-total / math.sqrt(2.0 * spread))
+
+
+def _kind(part: Forest | Probit) -> str:
+    return "probit" if isinstance(part, Probit) else "forest"
+
+
+def _other(arrays: Arrays, number: int, features: int) -> Forest | Probit:
+    if forest := _part(arrays, f"forest {number}/"):
+        return Forest.from_arrays(forest, features)
+    return Probit.from_arrays(_part(arrays, f"probit {number}/"), features)
+
+
+def _checked(arrays: Arrays, name: str, dtype: type, shape: tuple[int | None, ...]) -> NDArray[Any]:
     array = arrays.get(name)
-    if array is None or array.dtype != dtype or array.shape[1:] != (width,):
+    fits = (
+        array is not None
+        and array.dtype == dtype
+        and len(array.shape) == len(shape)
+        and all(wanted in {None, size} for wanted, size in zip(shape, array.shape, strict=True))
+    )
+    if array is None or not fits:
         found = "nothing" if array is None else f"{array.dtype}{list(array.shape)}"
-        raise StateError(f"views need {name} as {np.dtype(dtype)}[n, {width}], found {found}")
-    return array
+        raise StateError(f"a view needs {name} as {np.dtype(dtype)}{list(shape)}, found {found}")
+    return array.copy()
 
 
-def _view(count: Longs, row: Floats) -> View:
-    minute_ms, lessons, resets, refused = (int(value) for value in count)
-    weights, *moments = row[1:].reshape(4, -1).copy()
-    return View(minute_ms, lessons, resets, refused, float(row[0]), weights, Moments(*moments))
+def _part(arrays: Arrays, prefix: str) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

@@ -4,8 +4,9 @@ A frame is ``magic, header length, body length`` (4 + 4 + 4 bytes, little-endian
 names each array with its type and shape, and the arrays' bytes one after the other. Nothing in a frame is
 ever executed, and every length is checked before it is believed.
 
-Kinds: ``hello`` (to the learner, first: the features, and the state to go on from), ``lesson`` (to the
-learner) and ``view`` (back, one for each lesson, with the lesson's number).
+Kinds, to the learner: ``hello`` (first: what is learned, and the state to go on from), ``lesson``, ``ask`` (for a state
+now). Back: ``view`` (one for each lesson, with the lesson's number), ``state`` (now and then: all that a new learner
+needs to go on after the lesson of that number), ``news`` (what people should know).
 """
 
 from __future__ import annotations
@@ -17,26 +18,45 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import msgspec
 import numpy as np
 
-from daemon.scoring.errors import StateError, WireError
-from daemon.scoring.view import from_arrays, to_arrays
+from daemon.scoring.errors import WireError
+from daemon.scoring.recipes import Course  # noqa: TC001 (msgspec reads it)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from daemon.scoring.questions import Lesson
     from daemon.scoring.view import View
 
-MAGIC = b"TSW1"
+MAGIC = b"TSW2"
 """The format's name and version; a learner of another version is refused at its first frame."""
 
-MAX_HEADER_BYTES = 1 << 16
+MAX_HEADER_BYTES = 1 << 20
 MAX_BODY_BYTES = 1 << 26
 """A lesson of 100,000 rows of 128 features is 51 MB."""
 
 _PREFIX = struct.Struct("<4sII")
-_TYPES = {name: np.dtype(name) for name in ("<f8", "<f4", "<i8", "|b1")}
+_TYPES = {name: np.dtype(name) for name in ("<f8", "<f4", "<i8", "<i4", "|b1", "|u1")}
+
+
+Kind = Literal["hello", "lesson", "ask", "view", "state", "news"]
+Columns = dict[str, "NDArray[Any]"]
+
+
+class Syllabus(msgspec.Struct, frozen=True):
+    """What a learner is told first.
+
+    Attributes:
+        features: texts, in the order of the columns.
+        courses: one a target.
+        folder: where answers are remembered across processes; empty for nowhere.
+    """
+
+    features: tuple[str, ...]
+    courses: tuple[Course, ...]
+    folder: str = ""
 
 
 class Column(msgspec.Struct, array_like=True):
@@ -50,10 +70,11 @@ class Column(msgspec.Struct, array_like=True):
 class Header(msgspec.Struct, array_like=True):
     """What a frame is, and which arrays follow."""
 
-    kind: Literal["hello", "lesson", "view"]
+    kind: Kind
     number: int
+    target: int
     minute_ms: int
-    features: tuple[str, ...]
+    text: str
     columns: tuple[Column, ...]
 
 
@@ -61,46 +82,54 @@ class Frame(NamedTuple):
     """One message.
 
     Attributes:
-        kind: ``hello``, ``lesson`` or ``view``.
-        number: of the lesson; that of a view is the lesson it was taken after.
+        kind: see above.
+        number: of the lesson; that of a view or a state is the lesson it was taken after.
+        target: whose lesson or view, by its place among the courses.
         minute_ms: of the lesson.
-        features: texts of the features, in a hello.
+        text: JSON: a `Syllabus` in a hello, figures in a state, what to tell in news.
         arrays: by name; read-only views of what was received.
     """
 
-    kind: Literal["hello", "lesson", "view"]
+    kind: Kind
     number: int
+    target: int
     minute_ms: int
-    features: tuple[str, ...]
-    arrays: dict[str, NDArray[Any]]
+    text: str
+    arrays: Columns
 
 
-def hello(features: Sequence[str], start: View) -> bytes:
-    """First frame to a learner: what the columns mean, and the state to go on from."""
-    return _encoded("hello", 0, 0, tuple(features), to_arrays([start], len(features)))
+def hello(features: Sequence[str], courses: Sequence[Course], folder: Path | None, state: Columns) -> bytes:
+    """First frame to a learner: what is learned, and the state to go on from, empty for none."""
+    syllabus = Syllabus(tuple(features), tuple(courses), str(folder or ""))
+    return encoded(Frame("hello", 0, 0, 0, msgspec.json.encode(syllabus).decode(), state))
 
 
 def lesson(number: int, taught: Lesson) -> bytes:
-    """A lesson, reduced to what learning needs."""
-    columns = {"features": taught.features, "answer": taught.answer}
-    return _encoded("lesson", number, taught.minute_ms, (), columns)
+    """A lesson, reduced to what learning and judging need."""
+    context = np.array([taught.asked_ms, taught.phase, taught.base])
+    columns: Columns = {"context": context, "features": taught.features, "score": taught.score}
+    columns |= {"sector": taught.sector, "answer": taught.answer}
+    return encoded(Frame("lesson", number, taught.target, taught.minute_ms, "", columns))
 
 
-def answer(number: int, view: View) -> bytes:
+def answer(number: int, target: int, view: View) -> bytes:
     """A learner's answer to the lesson of that number."""
-    return _encoded("view", number, view.minute_ms, (), to_arrays([view], len(view.weights)))
+    return encoded(Frame("view", number, target, view.minute_ms, "", view.to_arrays()))
 
 
-def view_of(frame: Frame, features: int) -> View:
-    """The view in a ``view`` or ``hello`` frame.
+def ask(number: int) -> bytes:
+    """For a state and figures after the lesson of that number."""
+    return encoded(Frame("ask", number, 0, 0, "", {}))
 
-    Raises:
-        StateError: the arrays are no view of that many features.
-    """
-    views = from_arrays(frame.arrays, features)
-    if len(views) != 1:
-        raise StateError(f"expected one view, found {len(views)}")
-    return views[0]
+
+def state(number: int, arrays: Columns, figures: bytes) -> bytes:
+    """All that a learner knows after the lesson of that number."""
+    return encoded(Frame("state", number, 0, 0, figures.decode(), arrays))
+
+
+def news(told: bytes) -> bytes:
+    """What people should know."""
+    return encoded(Frame("news", 0, 0, 0, told.decode(), {}))
 
 
 class Decoder:
@@ -128,15 +157,11 @@ class Decoder:
             yield _decoded(whole[:header_bytes], whole[header_bytes:])
 
 
-def _encoded(
-    kind: Literal["hello", "lesson", "view"],
-    number: int,
-    minute_ms: int,
-    features: tuple[str, ...],
-    arrays: dict[str, NDArray[Any]],
-) -> bytes:
+def encoded(frame: Frame) -> bytes:
+    """A frame as bytes."""
+    arrays: Mapping[str, NDArray[Any]] = frame.arrays
     columns = tuple(Column(name, array.dtype.str, array.shape) for name, array in arrays.items())
-    header = msgspec.msgpack.encode(Header(kind, number, minute_ms, features, columns))
+    header = msgspec.msgpack.encode(Header(*frame[:5], columns))
     body = [array.tobytes() for array in arrays.values()]
     return b"".join([_PREFIX.pack(MAGIC, len(header), sum(map(len, body))), header, *body])
 
@@ -154,7 +179,7 @@ def _decoded(header_bytes: bytes, body: bytes) -> Frame:
         flat = np.frombuffer(body[start : start + size], _TYPES[column.dtype])
         arrays[column.name] = _shaped(flat, column.shape)
         start += size
-    return Frame(header.kind, header.number, header.minute_ms, header.features, arrays)
+    return Frame(header.kind, header.number, header.target, header.minute_ms, header.text, arrays)
 
 
 def _shaped(flat: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:

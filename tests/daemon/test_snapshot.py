@@ -14,9 +14,10 @@ from structlog.testing import capture_logs
 from daemon import assembly, snapshot, statefile
 from daemon.clock import SystemClock
 from daemon.engine.alerts import digest
+from daemon.scoring import wire
 from daemon.scoring.features import DEFAULT_FEATURES
 from daemon.scoring.link import Link
-from daemon.scoring.view import to_arrays, untaught
+from daemon.scoring.view import level, untaught
 from streams.bars import MINUTE_MS, concat
 from streams.outbox import Entry, Outbox
 from streams.simulator.markettime import AS_FAST_AS_READ
@@ -190,7 +191,7 @@ def test_a_model_that_does_not_fit_starts_cold_and_the_market_goes_on(
         restored = snapshot.restored(path, lambda: engine_of(config), None)
     assert_the_market_alone_goes_on(restored, saved, engine_of(config), path, whole)
     assert [line["event"] for line in logged] == [
-        "saved model refused, it starts cold; all else goes on",
+        "saved questions refused, new ones are asked; all else goes on",
         "state restored",
     ]
 
@@ -249,9 +250,11 @@ def test_other_rules_go_on_with_what_both_know(config: Config, path: Path, saved
 
 def test_views_of_the_model_go_with_the_state(path: Path, tmp_path: Path) -> None:
     config = config_of(tmp_path, "ws://127.0.0.1:1/stocks", model={"enabled": True})
-    views = [untaught(len(DEFAULT_FEATURES))._replace(minute_ms=OPEN + n, intercept=0.5 * n) for n in (1, 2)]
+    features = len(DEFAULT_FEATURES)
+    views = [untaught(features)._replace(minute_ms=OPEN + n, additive=level(features, 0.5 * n)) for n in (1, 2)]
     first = Link(DEFAULT_FEATURES, ManualClock())
-    first.load_arrays({**to_arrays(views, len(DEFAULT_FEATURES)), "features": first.to_arrays()["features"]})
+    frames = b"".join(wire.answer(0, 0, view) for view in views)
+    first.load_arrays({**first.to_arrays(), "views": np.frombuffer(frames, np.uint8)})
     snapshot.save(path, engine_of(config), first)
     second = Link(DEFAULT_FEATURES, ManualClock())
     snapshot.restored(path, lambda: engine_of(config), second)

@@ -13,7 +13,7 @@ from daemon.engine.alerts import digest
 from daemon.engine.engine import Engine, Settings
 from daemon.engine.plan import Plan
 from daemon.engine.sessions import SessionTable
-from daemon.scoring.view import untaught
+from daemon.scoring.view import level, untaught
 from streams.bars import MINUTE_MS, SECOND_MS, concat, empty
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Moody:
     def view(self, minute_ms: int) -> View | None:
         known = [lesson for lesson in self.heard if lesson.minute_ms <= minute_ms]
         yes = sum(int(lesson.answer.sum()) for lesson in known)
-        return untaught(2)._replace(intercept=yes % 7 - 3.0, minute_ms=minute_ms) if known else None
+        return untaught(2)._replace(additive=level(2, yes % 7 - 3.0), minute_ms=minute_ms) if known else None
 
 
 @pytest.fixture(scope="module")

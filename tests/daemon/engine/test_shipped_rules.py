@@ -13,7 +13,7 @@ from daemon.engine.engine import Engine, Settings
 from daemon.engine.plan import Plan
 from daemon.engine.sectors import Sectors
 from daemon.engine.sessions import SessionTable
-from daemon.scoring.view import untaught
+from daemon.scoring.view import level, untaught
 from streams.bars import MINUTE_MS, SYMBOL, empty
 from tests.daemon.engine.test_engine import DAY, OPEN
 
@@ -90,7 +90,7 @@ class Sudden:
 
     def view(self, minute_ms: int) -> View:
         sure = minute_ms >= TODAY + (EVENT - 3) * MINUTE_MS  # it is in force three minutes later
-        return untaught(1)._replace(intercept=3.0 if sure else -3.0, minute_ms=minute_ms)
+        return untaught(1)._replace(additive=level(1, 3.0 if sure else -3.0), minute_ms=minute_ms)
 
 
 def told(rule: str, tapes: dict[str, Tape], end: int = EVENT + 30) -> list[tuple[str, int]]:

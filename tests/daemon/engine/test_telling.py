@@ -12,7 +12,7 @@ from daemon.engine.engine import Engine, Settings
 from daemon.engine.plan import Plan
 from daemon.engine.sectors import Sectors
 from daemon.engine.sessions import SessionTable
-from daemon.scoring.view import untaught
+from daemon.scoring.view import level, untaught
 from streams.bars import MINUTE_MS, concat
 from tests.daemon.engine.test_engine import DAY, OPEN, Moody, bar, run, wander
 
@@ -193,7 +193,8 @@ def test_the_shares_of_the_features_add_up_to_the_logit_of_the_score(sessions: S
     engine = engine_of(plan, sessions)
     view = untaught(2)
     moments = view.moments._replace(mean=np.array([1.0, 0.5]), variance=np.array([4.0, 0.01]))
-    engine.view = view._replace(weights=np.array([0.7, -1.3]), intercept=-0.4, moments=moments, minute_ms=2**60)
+    additive = level(2, -0.4)._replace(slopes=np.array([0.7, -1.3]))
+    engine.view = view._replace(additive=additive, moments=moments, minute_ms=2**60)
     alerts = engine.step(wander(3, 40))
     assert {alert.rule for alert in alerts} == {"up", "a"}
     for alert in alerts:

@@ -11,6 +11,8 @@ from daemon.scoring.questions import Lesson
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from daemon.scoring.model import Questions
+
 MINUTE_MS = 60_000
 NAMES = tuple(f"feature {k}" for k in range(6))
 
@@ -32,4 +34,21 @@ def lessons(count: int, rows: int = 40, seed: int = 7) -> Iterator[Lesson]:
             features=features,
             score=np.full(rows, 0.5),
             answer=answer,
+            sector=np.arange(rows) % 3,
         )
+
+
+def questions(lesson: Lesson) -> Questions:
+    """A lesson as the learner's process takes it."""
+    from daemon.scoring.model import Questions
+
+    return Questions(
+        lesson.minute_ms,
+        lesson.asked_ms,
+        lesson.phase,
+        lesson.base,
+        lesson.features,
+        lesson.sector,
+        lesson.score,
+        lesson.answer,
+    )

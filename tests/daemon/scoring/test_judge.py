@@ -12,7 +12,7 @@ from daemon.scoring.questions import Lesson
 
 def lesson(score: np.ndarray, answer: np.ndarray, phase: int = 0, base: float = 0.5) -> Lesson:
     n = len(score)
-    return Lesson(0, 0, phase, base, np.arange(n), np.zeros((n, 1), np.float32), score, answer)
+    return Lesson(0, 0, phase, base, np.arange(n), np.zeros((n, 1), np.float32), score, answer, np.zeros(n, int))
 
 
 def slow_auc(score: np.ndarray, answer: np.ndarray) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -17,7 +18,8 @@ from daemon.clock import SystemClock
 from daemon.scoring.errors import LearnerFailingError, StateError
 from daemon.scoring.link import Link
 from daemon.scoring.model import Model
-from tests.daemon.scoring.lessons import MINUTE_MS, NAMES, lessons
+from daemon.scoring.recipes import DEFAULT_LADDER, Course
+from tests.daemon.scoring.lessons import MINUTE_MS, NAMES, lessons, questions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,26 +28,27 @@ if TYPE_CHECKING:
 
 CLOCK = SystemClock()
 MINUTES = 40
+COURSE = Course("large_move", recipes=tuple(DEFAULT_LADDER), memory_rows=5_000)
 
 
 def bits(view: View | None) -> bytes:
     assert view is not None
-    return np.concatenate([view[:5], view.weights, *view.moments]).tobytes()
+    return b"".join(array.tobytes() for array in view.to_arrays().values())
 
 
 @pytest.fixture(scope="module")
 def expected() -> list[bytes]:
     """What a model in this process makes of the lessons, after each."""
-    model = Model(NAMES)
-    return [bits(model.learn(x.minute_ms, x.features, x.answer)) for x in lessons(MINUTES)]
+    model = Model(NAMES, COURSE)
+    return [bits(model.learn(questions(lesson))) for lesson in lessons(MINUTES)]
 
 
 @pytest.fixture
-def link() -> Iterator[Callable[..., Link]]:
+def link(tmp_path: Path) -> Iterator[Callable[..., Link]]:
     links: list[Link] = []
 
     def build(patience_s: float = 50.0, backlog: int = 30) -> Link:
-        links.append(Link(NAMES, CLOCK, patience_s, backlog))
+        links.append(Link(NAMES, CLOCK, patience_s, backlog, [COURSE], tmp_path))
         return links[-1]
 
     yield build
@@ -159,10 +162,39 @@ def test_a_closed_link_leaves_no_process_and_closes_twice(link: Callable[..., Li
     assert teacher.pid is None
 
 
-def test_a_state_learned_on_other_features_is_refused() -> None:
-    saved = Link([*NAMES[1:], NAMES[0]], CLOCK).to_arrays()
+def test_a_state_of_a_version_that_kept_no_names_is_refused_for_other_features() -> None:
     with pytest.raises(StateError, match="other features"):
-        Link(NAMES, CLOCK).load_arrays(saved)
+        Link(NAMES, CLOCK).load_arrays({"numbers": np.zeros((1, 25)), "features": np.zeros(32, np.uint8)})
+
+
+@pytest.mark.parametrize("name", ["views", "lessons"])
+def test_a_torn_state_is_refused(name: str) -> None:
+    arrays = {**Link(NAMES, CLOCK).to_arrays(), name: np.frombuffer(b"TSW2 and then something else", np.uint8)}
+    with pytest.raises(StateError, match="no state of a link"):
+        Link(NAMES, CLOCK).load_arrays(arrays)
+
+
+def test_the_figures_of_all_models_come_when_they_are_asked_for(link: Callable[..., Link]) -> None:
+    teacher = link()
+    assert teacher.ask(1.0) == ""
+    for lesson in lessons(25):
+        teacher.teach(lesson)
+    figures = json.loads(teacher.ask(50.0))
+    assert [one["name"] for one in figures] == ["issued", "logistic", "knots", "fast", "ensemble"]
+    assert {one["lessons"] for one in figures} == {25}
+
+
+def test_lessons_not_yet_learned_are_part_of_the_state(link: Callable[..., Link], expected: list[bytes]) -> None:
+    teacher, again = link(0.0), link()
+    teacher.start()
+    assert teacher.pid is not None
+    os.kill(teacher.pid, signal.SIGSTOP)
+    taught = list(lessons(5))
+    for lesson in taught:
+        teacher.teach(lesson)
+    again.load_arrays(teacher.to_arrays())
+    assert again.unlearned == 5
+    assert bits(again.view(taught[4].minute_ms)) == expected[4]
 
 
 PARENT = """
@@ -190,7 +222,7 @@ def test_the_learner_ends_when_its_parent_is_killed() -> None:
 
 
 def test_the_engines_process_never_imports_river() -> None:
-    modules = ["child", "errors", "features", "judge", "link", "questions", "scaling", "view", "wire"]
+    modules = ["child", "ladder", "link", "memory", "modelfigures", "questions", "scorecard", "trees", "view", "wire"]
     script = f"""
 import importlib, sys
 for name in {modules}:

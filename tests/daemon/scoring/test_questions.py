@@ -34,7 +34,9 @@ def bar(questions: Questions, minute: int, row: int, high: float, low: float) ->
 
 
 def closes(questions: Questions, first: int, last: int) -> list[Lesson | None]:
-    return [questions.answer(at(minute), SYMBOLS) for minute in range(first, last + 1)]
+    return [
+        questions.answer(at(minute), SYMBOLS, np.zeros(len(SYMBOLS), np.int64)) for minute in range(first, last + 1)
+    ]
 
 
 def test_an_answer_is_known_at_the_close_of_the_last_minute_and_not_before() -> None:
@@ -70,7 +72,7 @@ def test_price_has_to_pass_the_threshold_within_the_window(minute: int, high: fl
     for now in range(1, 16):
         if now == max(min(minute, 15), 1):
             bar(questions, minute, 0, high, low)
-        lesson = questions.answer(at(now), SYMBOLS)
+        lesson = questions.answer(at(now), SYMBOLS, np.zeros(len(SYMBOLS), np.int64))
     assert lesson is not None
     assert lesson.answer.tolist() == [moved]
 
@@ -86,7 +88,7 @@ def test_answers_equal_those_of_a_slow_twin_on_random_bars() -> None:
     for m in range(minutes):
         here = np.flatnonzero(traded[m])
         questions.observe(at(m), here, high[m, here], low[m, here])
-        lesson = questions.answer(at(m), SYMBOLS)
+        lesson = questions.answer(at(m), SYMBOLS, np.zeros(len(SYMBOLS), np.int64))
         if lesson is not None:
             asked = m - 15
             expected = [twin(close, high, low, traded, asked, row) for row in lesson.rows]
@@ -122,7 +124,7 @@ def test_order_of_a_lesson_does_not_depend_on_which_symbol_came_first() -> None:
         ask(questions, 0, [0, 1, 2, 3])
         lesson = None
         for minute in range(1, 16):
-            lesson = questions.answer(at(minute), SYMBOLS[order])
+            lesson = questions.answer(at(minute), SYMBOLS[order], np.zeros(len(SYMBOLS), np.int64))
         assert lesson is not None
         seen.append(SYMBOLS[order][lesson.rows].tolist())
     assert seen[0] == seen[1] == sorted(SYMBOLS.tolist())
@@ -138,7 +140,7 @@ def test_a_window_with_a_minute_that_never_closed_is_never_answered() -> None:
 def test_after_a_long_silence_old_questions_lapse_and_new_ones_are_asked() -> None:
     questions = Questions(2)
     ask(questions, 0, [0, 1])
-    assert questions.answer(at(500), SYMBOLS) is None
+    assert questions.answer(at(500), SYMBOLS, np.zeros(len(SYMBOLS), np.int64)) is None
     ask(questions, 500, [1])
     assert (questions.lapsed, questions.pending) == (2, 1)
     lesson = closes(questions, 501, 515)[-1]
@@ -170,7 +172,7 @@ def test_pending_questions_survive_as_arrays() -> None:
     saved: dict[str, np.ndarray] = {}
     for minute in range(30):
         bar(whole, minute, minute % 4, 100 + minute, 100 - minute)
-        whole.answer(at(minute), SYMBOLS)
+        whole.answer(at(minute), SYMBOLS, np.zeros(len(SYMBOLS), np.int64))
         ask(whole, minute, [0, 2, 3])
     saved = whole.to_arrays()
     again = Questions(2, capacity=64)
@@ -179,7 +181,10 @@ def test_pending_questions_survive_as_arrays() -> None:
     for minute in range(30, 50):
         bar(whole, minute, 0, 101.0, 99.0)
         bar(again, minute, 0, 101.0, 99.0)
-        left, right = whole.answer(at(minute), SYMBOLS), again.answer(at(minute), SYMBOLS)
+        left, right = (
+            whole.answer(at(minute), SYMBOLS, np.zeros(len(SYMBOLS), np.int64)),
+            again.answer(at(minute), SYMBOLS, np.zeros(len(SYMBOLS), np.int64)),
+        )
         assert (left is None) == (right is None)
         if left is not None and right is not None:
             assert all(np.array_equal(a, b) for a, b in zip(left, right, strict=True))

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from daemon.scoring.errors import StateError
+from daemon.scoring.ladder import BASE, BLOCK, ENOUGH, Ladder
+
+if TYPE_CHECKING:
+    from daemon.scoring.ladder import Change
+
+
+def judged(ladder: Ladder, losses: list[float], lessons: int, session: int = 1, seed: int = 0) -> list[Change]:
+    random = np.random.default_rng(seed)
+    changes: list[Change] = []
+    for _ in range(lessons):
+        noise = random.normal(0.0, 0.02)
+        changes += ladder.add(np.array(losses) + noise + random.normal(0.0, 0.002, len(losses)), 0.64 + noise, session)
+    return changes
+
+
+def test_a_challenger_that_is_better_for_long_enough_is_promoted_and_not_before() -> None:
+    ladder = Ladder(["old", "new"])
+    assert judged(ladder, [0.62, 0.60], BLOCK * (ENOUGH - 1)) == []
+    (change,) = judged(ladder, [0.62, 0.60], BLOCK)
+    assert (change.kind, change.model, change.by) == ("promoted", "old", "new")
+    assert ladder.standing(1) == "champion"
+
+
+def test_of_models_that_are_alike_none_is_promoted() -> None:
+    assert judged(Ladder(["a", "b", "c"]), [0.6, 0.6, 0.6], BLOCK * 40) == []
+
+
+def test_a_champion_worse_than_the_base_rate_over_a_session_is_benched_and_comes_back() -> None:
+    ladder = Ladder(["a", "b"])
+    judged(ladder, [0.66, 0.66], 200, session=1)
+    (change,) = judged(ladder, [0.60, 0.61], 200, session=2)
+    assert (change.kind, change.by, ladder.speaker) == ("benched", BASE, BASE)
+    (change,) = judged(ladder, [0.60, 0.61], 1, session=3)
+    assert (change.kind, change.by) == ("restored", "a")
+
+
+def test_a_benched_champion_gives_way_to_one_that_was_better_than_the_base_rate() -> None:
+    ladder = Ladder(["a", "b", "c"])
+    judged(ladder, [0.66, 0.63, 0.62], 200, session=1)
+    (change,) = judged(ladder, [0.66, 0.63, 0.62], 1, session=2)
+    assert (change.kind, change.model, change.by) == ("benched", "a", "c")
+
+
+def test_a_session_of_a_few_lessons_benches_nobody() -> None:
+    ladder = Ladder(["a"])
+    judged(ladder, [0.9], 20, session=1)
+    assert judged(ladder, [0.9], 1, session=2) == []
+
+
+def test_weights_go_to_the_better_one_and_come_back_when_it_turns() -> None:
+    ladder = Ladder(["a", "b"])
+    judged(ladder, [0.60, 0.66], 390)
+    assert ladder.weights(2)[0] > 0.85
+    judged(ladder, [0.66, 0.60], 390)
+    assert ladder.weights(2)[1] > 0.8
+    assert ladder.weights(2).sum() == pytest.approx(1.0)
+
+
+def test_models_that_had_not_scored_are_neither_better_nor_worse() -> None:
+    ladder = Ladder(["a", "b"])
+    assert judged(ladder, [0.60, np.nan], BLOCK * 30) == []
+    assert np.isfinite(ladder.weights(2)).all()
+
+
+def test_a_saved_ladder_goes_on_alike() -> None:
+    whole, first, second = Ladder(["a", "b"]), Ladder(["a", "b"]), Ladder(["a", "b"])
+    for part in (whole, first):
+        judged(part, [0.62, 0.60], 500)
+    second.load_arrays(first.to_arrays())
+    changes = [judged(part, [0.62, 0.60], 500, seed=1) for part in (whole, second)]
+    assert changes[0] == changes[1] != []
+    assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(*map(_state, (whole, second)), strict=True))
+
+
+def _state(ladder: Ladder) -> list[np.ndarray]:
+    return list(ladder.to_arrays().values())
+
+
+def test_the_state_of_other_models_is_refused() -> None:
+    with pytest.raises(StateError):
+        Ladder(["a", "b"]).load_arrays(Ladder(["a"]).to_arrays())
+    arrays = Ladder(["a"]).to_arrays()
+    with pytest.raises(StateError, match="no model 7"):
+        Ladder(["a"]).load_arrays({**arrays, "champion": np.array([7])})
