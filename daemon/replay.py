@@ -156,7 +156,7 @@ def replay(
         started_s = clock.monotonic_s()
         bars = feed_engine(engine, watched(), both)
         seconds = clock.monotonic_s() - started_s
-    judged(engine.learning.figures())
+        judged([*engine.learning.figures(), *(teacher.models(assembly.PATIENCE_S) if teacher else ())])
     return Report(
         bars=bars,
         symbols=len(engine.symbols),

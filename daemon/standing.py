@@ -77,7 +77,7 @@ def _api(app: App) -> Api:
     )
 
     def figures() -> list[ModelFigures]:
-        return app.engine.learning.figures()
+        return [*app.engine.learning.figures(), *(app.teacher.models() if app.teacher else ())]
 
     between = app.live.between_turns
     asked, models = WhyApi(lambda: app.engine, between), ModelsApi(figures, between)

@@ -56,8 +56,7 @@ def test_every_result_compares_with_its_best_peer_or_has_none(document: dict[str
 
 def test_the_whole_says_what_was_asked(document: dict[str, Any]) -> None:
     detail = document["results"][0]["detail"]
-    assert len(detail["outputs"]) == 40
-    assert len(set(detail["outputs"])) == 40
+    assert len(detail["outputs"]) == len(set(detail["outputs"])) == 42
     assert len(detail["rules"]) == 5
     assert set(document["results"][0]["peers"]) == {"massive+wickra+river", "massive+talipp+river"}
 
@@ -75,9 +74,9 @@ def test_an_unknown_question_is_refused_by_name() -> None:
     assert ran.stdout == b""
 
 
-def test_rules_and_features_need_forty_outputs_and_the_tape_is_long_enough_for_all() -> None:
+def test_rules_and_features_need_some_forty_outputs_and_the_tape_is_long_enough_for_all() -> None:
     needed = plan()
-    assert sum(len(spec.outputs) for spec in needed.specs) == 40
+    assert sum(len(spec.outputs) for spec in needed.specs) == 42
     assert max(bars for needs in needed.needs for bars in needs.values()) < HISTORY
     assert needed.judged[When.FORMING].all()
 

@@ -17,6 +17,7 @@ from daemon.config import Config, Section
 from daemon.eventkinds import KINDS
 from daemon.exits import MEANINGS
 from daemon.metrics import Metrics, table
+from daemon.scoring.news import KINDS as MODEL_NEWS
 from streams.secret import Secret
 from tests.test_architecture import SOURCES
 
@@ -102,6 +103,7 @@ def test_the_commands_page_lists_every_exit_code() -> None:
 
 
 FAMILIES = {
+    "model": tuple(MODEL_NEWS),
     "feed": ("sound", "suspect", "degraded"),
     "sink": ("live", "away", "refused", "resent", "undeliverable", "crowded"),
     "stream.group_": ("caught_up", "slow", "lost"),

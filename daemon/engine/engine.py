@@ -11,6 +11,7 @@ import numpy as np
 from daemon.engine.alerts import Alert
 from daemon.engine.barrier import Barrier
 from daemon.engine.days import DailyTable
+from daemon.engine.errors import StateError
 from daemon.engine.learning import Learning, part_of
 from daemon.engine.listings import Listings, named, released, renamed, split
 from daemon.engine.outcomes import Outcomes
@@ -20,6 +21,7 @@ from daemon.engine.sectors import Sectors
 from daemon.engine.sessions import NO_DAY
 from daemon.engine.watch import Step, Watch
 from daemon.scoring import view as views
+from daemon.scoring.features import fingerprint
 from indicators import SymbolTable
 from indicators.forming import Forming
 from streams.bars import MINUTE_MS
@@ -309,6 +311,7 @@ class Engine:
             "engine/barrier": self.barrier.to_array(),
             "engine/counts": np.array(msgspec.structs.astuple(self.counts), np.int64),
             "engine/disagreed": self.disagreed,
+            "engine/features of": fingerprint(self.plan.feature_texts),
             "engine/raised": np.frombuffer(msgspec.json.encode(self.watch.raised), np.uint8),
         }
 
@@ -368,6 +371,8 @@ class Engine:
                 no use and another has to be made.
         """
         self.learning.load_arrays(arrays)
+        if not np.array_equal(arrays["engine/features of"], fingerprint(self.plan.feature_texts)):
+            raise StateError("questions were asked with other features")
         view = part_of(arrays, "view")
         self.view = views.from_arrays(view, len(self.plan.features)) if view else None
 

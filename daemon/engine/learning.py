@@ -135,15 +135,15 @@ class Learning:
             lesson.answer,
             base=lesson.base,
             phase=lesson.phase,
-            sector=np.zeros(len(lesson.answer), np.int64),
+            sector=lesson.sector,
             asked_ms=lesson.asked_ms,
         )
 
     def figures(self) -> list[ModelFigures]:
-        """How good each model of each target has been; some 2 ms."""
+        """How good what was issued has been, whichever model spoke; some 2 ms."""
         if not self.features.shape[1]:
             return []
-        return [figures_of(self.card, name="logistic", target="large_move", role="champion", lessons=self.card.minutes)]
+        return [figures_of(self.card, name="issued", target="large_move", role="issued", lessons=self.card.minutes)]
 
     def zero(self, rows: Longs) -> None:
         """Forget rows; questions that are open there stay unanswered."""

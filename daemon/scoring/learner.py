@@ -38,7 +38,7 @@ STATE_LESSONS = 10
 """A state is sent after so many rows or lessons, whichever comes first: what has to be learned again stays small, and
 so does what states cost."""
 
-FIGURES_STATES = 10
+FIGURES_STATES = 3
 """Figures go along with one state in so many: they take 2 ms a model."""
 
 _CHUNK_BYTES = 1 << 18

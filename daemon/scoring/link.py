@@ -20,6 +20,7 @@ from daemon.scoring import wire
 from daemon.scoring.child import Child
 from daemon.scoring.errors import LearnerError, LearnerFailingError, StateError, WireError
 from daemon.scoring.features import VERSION_1, fingerprint
+from daemon.scoring.modelfigures import ModelFigures
 from daemon.scoring.recipes import PLAIN, Course
 from daemon.scoring.scaling import Moments
 from daemon.scoring.view import View, from_arrays, level
@@ -132,7 +133,7 @@ class Link:
     def start(self) -> None:
         """Start the process now instead of at the first lesson; it gets ready by itself."""
         if self._child is None and self._clock.monotonic_s() >= self._start_at_s:
-            self._child = Child(self._backlog + _SINCE_STATE + 2)
+            self._child, self._asked = Child(self._backlog + _SINCE_STATE + 3), False
             self._child.send(wire.hello(self._features, self._courses, self._folder, self._state))
             for pending in self._taught:
                 self._child.send(pending.frame)
@@ -185,11 +186,17 @@ class Link:
 
     def ask(self, wait_s: float) -> str:
         """The figures of all models as they are after all that was taught, waiting up to `wait_s` seconds for them."""
-        if self.settle(wait_s) and self._child and self._number:
+        self.settle(wait_s)
+        if self._child and self._viewed and not self._asked:
             self._asked = True
             self._child.send(wire.ask(self._number))
             self._wait(lambda: not self._asked, wait_s)
         return self.figures
+
+    def models(self, wait_s: float = 0.0) -> list[ModelFigures]:
+        """How good every model has been, as far as it is known by now; newer figures are asked for."""
+        text = self.ask(wait_s)
+        return msgspec.json.decode(text, type=list[ModelFigures]) if text else []
 
     def hurry(self) -> None:
         """Have no patience from now on, not in a call under way either: the end is near. From any thread."""
@@ -309,7 +316,7 @@ class Link:
                 self._take_view(frame)
             case "state" if frame.number <= self._viewed:
                 self._state, self.figures = frame.arrays, frame.text or self.figures
-                self._asked = self._asked and self._viewed > frame.number
+                self._asked = self._asked and not frame.text
                 while self._taught and self._taught[0].number <= frame.number:
                     self._taught.popleft()
             case "news":

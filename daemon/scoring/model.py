@@ -116,7 +116,7 @@ class Model:
 
     Attributes:
         view: the compiled score of the champion after the last lesson.
-        cards: how good each model has been, by name; those of the ladder, and ``issued``, what the engine said.
+        cards: how good each model has been, by name.
         told: what people should know, in order; whoever tells them takes it out.
     """
 
@@ -129,7 +129,7 @@ class Model:
         self.calibrations = [Calibration() for _ in self.members]
         self.ladder = Ladder(self.names, len(self.names) - 1)
         self.memory = Memory(course.memory_rows, len(features), course.memory_share, memory)
-        self.cards = {name: Scorecard() for name in ("issued", *self.names)}
+        self.cards = {name: Scorecard() for name in self.names}
         self._detectors = [Detector() for _ in self.members]
         self._hurried = np.zeros(len(self.members), np.int64)
         self._issued: deque[_Issued] = deque(maxlen=course.horizon_minutes + ISSUED_MS // MINUTE_MS + 1)
@@ -179,10 +179,10 @@ class Model:
         self.told.append(ModelNews(kind, self._course.name, model, what, minute_ms))
 
     def figures(self) -> list[ModelFigures]:
-        """How good every model has been, those of the ladder and what the engine said."""
+        """How good every model has been."""
         roles: dict[str, Role] = {name: self.ladder.standing(number) for number, name in enumerate(self.names)}
         return [
-            figures_of(card, name=name, target=self._course.name, role=roles.get(name, "issued"), lessons=self.lessons)
+            figures_of(card, name=name, target=self._course.name, role=roles[name], lessons=self.lessons)
             for name, card in self.cards.items()
         ]
 
@@ -275,7 +275,6 @@ class Model:
     def _judge(self, asked: Questions, features: Floats) -> None:
         """By the newest scores that the engine could have had when it asked."""
         self._recent = _FORGET * self._recent + (asked.answer.mean(), 1.0)
-        self._card("issued", asked, asked.score)
         issued = next((one for one in reversed(self._issued) if one.minute_ms <= asked.asked_ms - ISSUED_MS), None)
         if issued is None:
             return

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     from daemon.scoring.scorecard import Grade, Group, Scorecard
 
-Role = Literal["champion", "challenger", "benched", "base"]
+Role = Literal["issued", "champion", "challenger", "benched", "base"]
 
-ORDER: Final[Mapping[Role, int]] = {"champion": 0, "challenger": 1, "benched": 2, "base": 3}
+ORDER: Final[Mapping[Role, int]] = {"issued": 0, "champion": 1, "challenger": 2, "benched": 3, "base": 4}
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -51,8 +51,8 @@ class ModelFigures(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: of the model.
         target: what it predicts.
-        role: its scores are in use (champion), only compared (challenger), withheld (benched), or it is the base rate
-            of the session's phase itself (base).
+        role: what the engine has said, by whichever model spoke (issued); its scores are in use (champion), only
+            compared (challenger), withheld (benched), or it is the base rate of the session's phase itself (base).
         lessons: market minutes that it has learned.
         questions: answered questions that it had scored, since start.
         unscored: answered questions that it had not.

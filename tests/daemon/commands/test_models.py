@@ -121,6 +121,6 @@ def test_replay_leaves_a_report(tmp_path: Path) -> None:
     ended = technic("replay", "--bars", "bars.csv", "--report", "told", folder=tmp_path)
     assert ended.returncode == 0, ended.stderr
     (found,) = msgspec.json.decode((tmp_path / "told" / "models.json").read_bytes())
-    assert (found["name"], found["target"], found["role"]) == ("logistic", "large_move", "champion")
+    assert (found["name"], found["target"], found["role"]) == ("issued", "large_move", "issued")
     assert (tmp_path / "told" / "models-large_move.png").stat().st_size > 1000
     assert "figures and pictures of the models are in told" in ended.stderr

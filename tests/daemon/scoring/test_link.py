@@ -180,7 +180,7 @@ def test_the_figures_of_all_models_come_when_they_are_asked_for(link: Callable[.
     for lesson in lessons(25):
         teacher.teach(lesson)
     figures = json.loads(teacher.ask(50.0))
-    assert [one["name"] for one in figures] == ["issued", "logistic", "knots", "fast", "ensemble"]
+    assert [one["name"] for one in figures] == ["logistic", "knots", "fast", "ensemble"]
     assert {one["lessons"] for one in figures} == {25}
 
 

@@ -12,6 +12,7 @@ from daemon.scoring.ladder import BASE
 from daemon.scoring.link import Link
 from daemon.scoring.model import Model, Questions
 from daemon.scoring.recipes import DEFAULT_LADDER, ENSEMBLE, Course, Recipe
+from daemon.scoring.scorecard import Scorecard
 from daemon.scoring.view import logit_of, probability
 from tests.daemon.scoring.lessons import NAMES, lessons, questions
 
@@ -70,16 +71,16 @@ def test_the_ensembles_compiled_score_is_the_weighted_mean_of_rivers_own_logits(
 
 
 def test_models_are_judged_by_what_they_would_have_said_when_asked() -> None:
-    """The champion's card, judged here, is that of an engine that used each view from its minute on."""
-    model, views = Model(NAMES, LADDER), []
+    """The champion's card is that of an engine that used each view from its minute on."""
+    model, views, issued = Model(NAMES, LADDER), [], Scorecard()
     for lesson in lessons(80):
         known = [view for view in views if view.minute_ms <= lesson.asked_ms - 180_000]
         score = known[-1].score(lesson.features.astype(np.float64)) if known else np.full(40, np.nan)
-        views.append(model.learn(questions(lesson._replace(score=score))))
-    issued, shadow = model.cards["issued"].since_start(), model.cards[ENSEMBLE].since_start()
-    assert issued.questions > 2_000
-    assert shadow.log_loss == pytest.approx(issued.log_loss, rel=1e-9)
-    assert shadow.questions == issued.questions
+        issued.add(score, lesson.answer, base=0.5, phase=0, sector=lesson.sector, asked_ms=lesson.asked_ms)
+        views.append(model.learn(questions(lesson)))
+    said, shadow = issued.since_start(), model.cards[ENSEMBLE].since_start()
+    assert said.questions == shadow.questions > 2_000
+    assert shadow.log_loss == pytest.approx(said.log_loss, rel=1e-9)
 
 
 def test_what_no_state_can_hold_is_learned_again_from_memory(tmp_path: Path) -> None:
