@@ -5,7 +5,7 @@ STAMP := .venv/.locked
 SYNAPSE := .synapse/.locked
 
 .DEFAULT_GOAL := help
-.PHONY: help setup synapse demo run test check bench bench-data lint fmt clean lock
+.PHONY: help setup synapse demo run test check bench bench-data bench-models lint fmt clean lock
 
 help:  ## say what each target does
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ bench: setup  ## technic beside its peers, in the same run: table on stderr, JSO
 
 bench-data: setup  ## scans, cold and warm, loading, warm-up, and prefetch: JSON on stdout
 	@$(BIN)/python -m benchmarks data warmup prefetch
+
+bench-models: setup  ## scores beside offline LightGBM on the real minutes: tables on stderr, JSON on stdout
+	@$(BIN)/python -m benchmarks.models
 
 lint: setup  ## ruff and mypy strict
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

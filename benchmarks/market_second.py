@@ -1,7 +1,7 @@
 """One second of the whole market: 10,000 second bars of 10,000 symbols, from frames to alerts on disk.
 
-Some forty indicator outputs a symbol on the forming bar, the model's score, five rules, some twenty alerts. Beside it the
-same work with the vendor's client, wickra or talipp, River one by one, and rules in plain Python.
+Some forty indicator outputs a symbol on the forming bar, the model's score, five rules, some twenty alerts. Beside it
+the same work with the vendor's client, wickra or talipp, River one by one, and rules in plain Python.
 """
 
 from __future__ import annotations

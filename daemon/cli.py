@@ -263,6 +263,23 @@ def replay(
 
 
 @app.command()
+def train(
+    bars: Annotated[list[Path], typer.Option(metavar="FILE", help="Parquet or CSV of bars; may be given again.")],
+    days: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only the last N days with bars.")] = None,
+    config: ConfigFile = None,
+    bar: Bar = BarLength.minute,
+    as_json: Json = False,
+) -> None:
+    """Teach the models from bars files.
+
+    From nothing, by the very same path as live; the next start of the daemon takes up what was learned.
+    """
+    from daemon.commands import train as command  # noqa: PLC0415
+
+    command.train(config, bars, bar.ms, days, as_json=as_json)
+
+
+@app.command()
 def models(config: ConfigFile = None, as_json: Json = False) -> None:
     """Tell how good the models are.
 

@@ -55,6 +55,7 @@ BY_ERROR = {
     "daemon.silencing.SilencingError": Exit.USAGE,
     "daemon.supervision.TaskFailingError": Exit.INTERNAL,
     "daemon.web.server.WebAddressError": Exit.UNAVAILABLE,
+    "daemon.train.ModelDisabledError": Exit.CONFIG,
     "indicators.errors.UnknownIndicatorError": Exit.USAGE,
     "streams.errors.AuthRejected": Exit.CONFIG,
     "streams.errors.CertificateRejected": Exit.CONFIG,

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 FILE = "engine.state"
+TRAINED = "trained.state"
 _LINK, _OUTBOX = "link/", "outbox/seq"
 _CHUNK = 10_000
 
@@ -184,11 +185,13 @@ def restored(path: Path, make: Callable[[], Engine], teacher: Link | None, outbo
     try:
         arrays = statefile.read(path)
         if arrays is None:
+            _teach(teacher, path, {})
             return make()
         engine = _market(make, arrays)
     except Exception as error:  # noqa: BLE001
         aside = statefile.quarantine(path)
         log.warning("saved state refused, starting cold", error=f"{type(error).__name__}: {error}", kept_as=str(aside))
+        _teach(teacher, path, {})
         return make()
     try:
         engine.load_learned(arrays)
@@ -196,15 +199,46 @@ def restored(path: Path, make: Callable[[], Engine], teacher: Link | None, outbo
         reason = f"{type(error).__name__}: {error}"
         log.warning("saved questions refused, new ones are asked; all else goes on", error=reason, kept_as=_aside(path))
         engine = _market(make, arrays)
-    try:
-        if teacher:
-            teacher.load_arrays(_of_link(arrays))
-    except Exception as error:  # noqa: BLE001
-        reason = f"{type(error).__name__}: {error}"
-        log.warning("saved model refused, it starts cold; all else goes on", error=reason, kept_as=_aside(path))
+    _teach(teacher, path, arrays)
     since = _remember(engine, outbox, int(arrays.get(_OUTBOX, np.zeros(1))[0])) if outbox else 0
     log.info("state restored", path=str(path), symbols=len(engine.symbols), alerts_since=since)
     return engine
+
+
+def _teach(teacher: Link | None, path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """What models have learned: as it was saved beside `path` by training, where that is newer, or as in `arrays`."""
+    if teacher is None:
+        return
+    trained = path.with_name(TRAINED)
+    if _is_newer(trained, path) and _load(teacher, trained, statefile.read):
+        log.info("models were trained", path=str(trained))
+    elif arrays:
+        _load(teacher, path, lambda _: arrays)
+
+
+def _load(teacher: Link, path: Path, read: Callable[[Path], Mapping[str, NDArray[Any]] | None]) -> bool:
+    try:
+        teacher.load_arrays(_of_link(read(path) or {}))
+    except Exception as error:  # noqa: BLE001
+        reason = f"{type(error).__name__}: {error}"
+        log.warning("saved model refused, it starts cold; all else goes on", error=reason, kept_as=_aside(path))
+        return False
+    return True
+
+
+def _is_newer(path: Path, other: Path) -> bool:
+    return path.exists() and (not other.exists() or path.stat().st_mtime_ns > other.stat().st_mtime_ns)
+
+
+def save_trained(folder: Path, teacher: Link) -> Path:
+    """Write what models have learned where the next start finds it; the file.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path = folder / TRAINED
+    statefile.write(path, {f"{_LINK}{name}": array for name, array in teacher.to_arrays().items()})
+    return path
 
 
 def _remember(engine: Engine, outbox: Outbox, seq: int) -> int:

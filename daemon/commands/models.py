@@ -40,12 +40,12 @@ def models(path: Path | None, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
     elif found:
-        _show(found)
+        show(found)
     else:
         sys.stdout.write("no model runs: model.enabled is false\n")
 
 
-def _show(found: Sequence[ModelFigures]) -> None:
+def show(found: Sequence[ModelFigures]) -> None:
     """Since start, then of the last sessions."""
     console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
     for title, prefix in (("since start", ""), ("last five sessions", "rolling_")):
