@@ -1,8 +1,8 @@
 """How good scores are beside offline learners, on the same questions of real minutes, all as issued.
 
 ``python -m benchmarks.models [--quick]``: a table a file on stderr, one JSON document on stdout. The questions are
-those that the engine asks in regular hours, every minute; online learners hear an answer when its horizon is over, and speak
-by what they knew two minutes before they are asked. Offline ones are trained on whole days before those they are
+those that the engine asks in regular hours, every minute; online learners hear an answer when its horizon is over, and
+speak by what they knew two minutes before they are asked. Offline ones are trained on whole days before those they are
 judged on. Trees, which are slow to learn, are asked every fifth minute, beside rows of their own.
 """
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from daemon import sectorfile
+from daemon import modelsfile, sectorfile
 from daemon.engine import rules
 from daemon.engine.days import DailyTable
 from daemon.engine.engine import NO_DAYS, NO_SECTORS, Engine, Settings
@@ -17,9 +17,9 @@ from daemon.engine.errors import Position, RuleError, RuleErrors
 from daemon.engine.plan import Plan
 from daemon.engine.sectors import Sectors
 from daemon.engine.vocabulary import Vocabulary
-from daemon.scoring.features import DEFAULT_FEATURES
+from daemon.modelsfile import Learned
 from daemon.scoring.link import Link
-from daemon.scoring.recipes import DEFAULT_LADDER, Course
+from daemon.scoring.recipes import Course
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,15 +57,19 @@ class Untaught:
         return None
 
 
-def plan_of(config: Config) -> Plan:
-    """The rules of the configuration and the features of the model, compiled together.
+def plan_of(config: Config, features: tuple[Node, ...] | None = None) -> Plan:
+    """The rules of the configuration and the features of the models, compiled together.
+
+    Args:
+        config: names the files of both.
+        features: those that are in use already, whatever the file says now.
 
     Raises:
         RuleErrors: every mistake in the file, with line, column and remedy.
         SectorFileError: the sectors that rules may name cannot be read.
         OSError: the file cannot be read.
     """
-    return Plan(ruleset_of(config.engine), features_of(config))
+    return Plan(ruleset_of(config.engine), features_of(config) if features is None else features)
 
 
 def ruleset_of(engine: EngineSection) -> RuleSet:
@@ -76,17 +80,41 @@ def ruleset_of(engine: EngineSection) -> RuleSet:
     """
     path = engine.rules
     name, content = str(path or SHIPPED), (path or files("daemon") / "rules" / SHIPPED).read_bytes()
-    vocabulary = Vocabulary(sectors=tuple(sorted(set(sectorfile.configured(engine).values()))))
     try:
-        return rules.load(content.decode(), name, vocabulary, _reader(path.parent if path else None))
+        return rules.load(content.decode(), name, _vocabulary(engine), _reader(path.parent if path else None))
     except UnicodeDecodeError as error:
-        at = Position(content.count(b"\n", 0, error.start) + 1, 1)
-        raise RuleErrors(name, [RuleError(at, "this is not UTF-8", "save the file in that encoding")]) from error
+        raise _no_text(name, content, error) from error
+
+
+def _vocabulary(engine: EngineSection) -> Vocabulary:
+    """With the sectors that are configured."""
+    return Vocabulary(sectors=tuple(sorted(set(sectorfile.configured(engine).values()))))
+
+
+def _no_text(name: str, content: bytes, error: UnicodeDecodeError) -> RuleErrors:
+    at = Position(content.count(b"\n", 0, error.start) + 1, 1)
+    return RuleErrors(name, [RuleError(at, "this is not UTF-8", "save the file in that encoding")])
 
 
 def features_of(config: Config) -> tuple[Node, ...]:
-    """What the model learns from; nothing where it is switched off."""
-    return rules.features(DEFAULT_FEATURES) if config.model.enabled else ()
+    """What models learn from; nothing where they are switched off."""
+    return rules.features(learned_of(config).features, _vocabulary(config.engine)) if config.model.enabled else ()
+
+
+def learned_of(config: Config) -> Learned:
+    """Features and models of the configuration, or those that come.
+
+    Raises:
+        RuleErrors, SectorFileError, OSError: as `plan_of`.
+    """
+    path = config.model.ladder
+    if path is None:
+        return Learned()
+    content = path.read_bytes()
+    try:
+        return modelsfile.load(content.decode(), str(path), _vocabulary(config.engine))
+    except UnicodeDecodeError as error:
+        raise _no_text(str(path), content, error) from error
 
 
 def _reader(folder: Path | None) -> Callable[[str], str]:
@@ -150,8 +178,9 @@ def teacher_of(config: Config, clock: Clock, *, patient: bool, folder: Path | No
     """A link to a learner's process, None where the model is switched off; answers are remembered in `folder`."""
     if not config.model.enabled:
         return None
-    courses = [Course("large_move", config.model.horizon_minutes, tuple(DEFAULT_LADDER))]
-    return Link(DEFAULT_FEATURES, clock, PATIENCE_S if patient else 0.0, courses=courses, folder=folder)
+    learned = learned_of(config)
+    courses = [Course("large_move", config.model.horizon_minutes, learned.recipes)]
+    return Link(learned.features, clock, PATIENCE_S if patient else 0.0, courses=courses, folder=folder)
 
 
 def engine_of(config: Config, plan: Plan, teacher: Teacher | None, sessions: SessionTable) -> Engine:

@@ -224,6 +224,9 @@ class ModelSection(Section):
     threshold_atr: float = Field(
         default=4.0, gt=0, le=100, description="How far price has to move for a yes, in ATR(14) of minute bars."
     )
+    ladder: DataFile = Field(
+        default=None, description="File of features and models, see `docs/learning.md`; by default those that come."
+    )
 
 
 class RedisSection(Section):

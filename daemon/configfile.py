@@ -39,6 +39,7 @@ FOLDERS = (
     ("engine", "rules"),
     ("engine", "sectors"),
     ("engine", "daily"),
+    ("model", "ladder"),
     ("state", "folder"),
     ("state", "cache"),
     ("notify", "channels"),

@@ -47,7 +47,11 @@ def begin(
     os.environ.setdefault("MPLCONFIGDIR", str(config.state.cache / "matplotlib"))  # a service has no home of its own
     for note in loaded.notes if feed else ():
         log.warning("configuration", note=note)
-    files = (unreadable_rules(config.engine.rules), unusable_sectors(config.engine), unusable_days(config.engine))
+    unreadable = (
+        unreadable_rules(config.engine.rules),
+        unreadable_rules(config.model.ladder, "features and models", "model.ladder"),
+    )
+    files = (*unreadable, unusable_sectors(config.engine), unusable_days(config.engine))
     mistakes = [*unusable_folders(loaded, writes), *(mistake for mistake in files if mistake)]
     if mistakes:
         raise ConfigError(mistakes)
@@ -82,12 +86,12 @@ def unusable_days(engine: EngineSection) -> Mistake | None:
     return None
 
 
-def unreadable_rules(path: Path | None) -> Mistake | None:
-    """What is wrong with the rules file as a file, None if it is text."""
+def unreadable_rules(path: Path | None, what: str = "the rules", key: str = "engine.rules") -> Mistake | None:
+    """What is wrong with the file of the rules, or of `what`, as a file, None if it is text."""
     try:
         if path:
             path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        return Mistake(str(path), f"the rules cannot be read: {reason}", "see engine.rules")
+        return Mistake(str(path), f"{what} cannot be read: {reason}", f"see {key}")
     return None

@@ -16,6 +16,8 @@ from daemon.mistakes import Mistake
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from daemon.config import Config
+
 
 class Findings(NamedTuple):
     """What was found: the file (None: defaults), mistakes, how many rules there are, and remarks."""
@@ -63,9 +65,29 @@ def find(path: Path | None) -> Findings:
     engine, sectors = loaded.config.engine, unusable_sectors(loaded.config.engine)
     known = engine.model_copy(update={"sectors": None}) if sectors else engine
     mistakes, count = _in_rules(known.rules, known)
+    mistakes += _in_models(loaded.config.model_copy(update={"engine": known}))
     files = (mistake for mistake in (sectors, unusable_days(engine)) if mistake)
     found = (*folders, *files, *mistakes)
     return Findings(str(loaded.path) if loaded.path else None, found, count, loaded.notes)
+
+
+def _in_models(config: Config) -> tuple[Mistake, ...]:
+    """Mistakes in the file of features and models."""
+    from daemon.assembly import learned_of  # noqa: PLC0415 (brings numba)
+
+    try:
+        learned_of(config)
+    except RuleErrors as errors:
+        return _placed(errors)
+    except OSError as error:
+        what = f"features and models cannot be read: {error.strerror}"
+        return (Mistake(str(config.model.ladder), what, "see model.ladder"),)
+    return ()
+
+
+def _placed(errors: RuleErrors) -> tuple[Mistake, ...]:
+    found = (Mistake(f"{errors.filename}:{e.at.line}:{e.at.column}", e.message, e.remedy) for e in errors.errors)
+    return tuple(found)
 
 
 def _rules(count: int) -> str:
@@ -82,6 +104,5 @@ def _in_rules(path: Path | None, engine: EngineSection | None = None) -> tuple[t
     try:
         ruleset = ruleset_of(engine or EngineSection(rules=path))
     except RuleErrors as errors:
-        found = (Mistake(f"{errors.filename}:{e.at.line}:{e.at.column}", e.message, e.remedy) for e in errors.errors)
-        return tuple(found), 0
+        return _placed(errors), 0
     return (), len(ruleset.rules)
