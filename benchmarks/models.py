@@ -51,15 +51,18 @@ DATA = Path(os.environ.get("TECHNIC_DATA", Path(__file__).parents[2] / "shared" 
 FILES = (("minute_2025_01.parquet", "2025", 10), ("minute_2018_03.parquet", "2018", 3))
 """Name, era of its sectors, first days that are not judged."""
 
-SLOW = (
-    Recipe("passive-aggressive", "passive-aggressive"),
-    Recipe("alma", "alma"),
-    Recipe("adpredictor", "adpredictor"),
-    Recipe("hoeffding-tree", "hoeffding-tree"),
-    Recipe("adaptive-forest", "adaptive-forest"),
-    Recipe("amf", "amf"),
-    Recipe("bagging", "bagging"),
-    Recipe("adwin-boosting", "adwin-boosting"),
+SLOW = tuple(
+    Recipe(kind, kind, size=5, rows=64)
+    for kind in (
+        "passive-aggressive",
+        "alma",
+        "adpredictor",
+        "hoeffding-tree",
+        "adaptive-forest",
+        "amf",
+        "bagging",
+        "adwin-boosting",
+    )
 )
 EVERY = 5
 """Minutes between two questions to those."""

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 SEED: Final = 7
 
+MOST_NODES: Final = 501
+"""Of a Mondrian tree, which would else grow with every row for as long as the service runs."""
+
 _OPTIMIZERS: Final[Mapping[str, Callable[[float], Any]]] = {
     "sgd": optim.SGD,
     "adagrad": optim.AdaGrad,
@@ -297,7 +300,7 @@ _ESTIMATORS: Final[Mapping[str, Callable[[Recipe], Any]]] = {
     "adaptive-forest": lambda recipe: forest.ARFClassifier(
         n_models=recipe.size, leaf_prediction="mc", grace_period=500, delta=1e-5, seed=SEED
     ),
-    "amf": lambda recipe: forest.AMFClassifier(n_estimators=recipe.size, step=0.1, seed=SEED),
+    "amf": lambda recipe: forest.AMFClassifier(n_estimators=recipe.size, step=0.1, max_nodes=MOST_NODES, seed=SEED),
     "bagging": lambda recipe: ensemble.BaggingClassifier(_hoeffding(recipe), n_models=recipe.size, seed=SEED),
     "adwin-boosting": lambda recipe: ensemble.ADWINBoostingClassifier(
         _hoeffding(recipe), n_models=recipe.size, seed=SEED
