@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from daemon.leaderboard import Leaderboard
     from daemon.metrics import Metrics, Reading
     from daemon.prefetch.prefetcher import Prefetcher
+    from daemon.scoring.link import Link
+    from daemon.scoring.modelfigures import ModelFigures
     from streams.outbox import Backlog
 
 SINK_STATES = ("starting", "live", "away", "refused")
@@ -25,6 +28,13 @@ OUTCOMES = {name: name for name in ("hit", "stale", "miss", "corrupt", "away")}
 DIRECTIONS = {"bytes_out": "read", "bytes_in": "written"}
 ENRICHED = ("whole", "followed", "failed", "dropped")
 MEASURES = ("auc", "log_loss", "base_log_loss")
+MODELS: Mapping[str, Callable[[ModelFigures], float | None]] = {
+    "model_log_loss": lambda one: one.rolling_log_loss,
+    "model_base_log_loss": lambda one: one.rolling_base_log_loss,
+    "model_auc": lambda one: one.rolling_auc,
+    "model_calibration_error": lambda one: one.rolling_calibration_error,
+    "model_champion": lambda one: float(one.role == "champion"),
+}
 
 
 def follow(app: App) -> None:
@@ -108,6 +118,8 @@ def _follow_model(app: App) -> None:
         metrics.views_late.follow(lambda: teacher.late)
         metrics.learner_deaths.follow(lambda: teacher.deaths)
         metrics.view_age_seconds.follow(lambda: _view_age_s(live.figures))
+        for name, read in MODELS.items():
+            metrics.models[name].follow(partial(_of_models, teacher, read))
 
 
 def _follow_history(app: App) -> None:
@@ -198,6 +210,12 @@ def _of_backlog(app: App, number: Callable[[Backlog], float]) -> Callable[[], di
 
 def _age_s(app: App, backlog: Backlog) -> float:
     return 0.0 if backlog.oldest_ms is None else max(app.clock.wall_ms() - backlog.oldest_ms, 0) / 1000
+
+
+def _of_models(teacher: Link, read: Callable[[ModelFigures], float | None]) -> Reading:
+    """By target and model; absent where it is not known yet."""
+    told = ((f"{one.target}/{one.name}", read(one)) for one in teacher.known())
+    return {name: value for name, value in told if value is not None}
 
 
 def _view_age_s(figures: Figures) -> float:

@@ -233,6 +233,15 @@ class Metrics:
             "gauge", "model_quality", "On predictions as issued: auc, log_loss, base_log_loss.", "measure"
         )
 
+        names = {
+            "model_log_loss": "Log loss of the last five sessions, by target and model, as issued.",
+            "model_base_log_loss": "The same of the base rate of the session's phase, on the same questions.",
+            "model_auc": "Area under the ROC curve over the last five sessions, by target and model, as issued.",
+            "model_calibration_error": "Expected difference of predicted and true share over the last five sessions.",
+            "model_champion": "1 for the model that speaks, 0 for its challengers, by target and model.",
+        }
+        self.models = {name: self._followed("gauge", name, meaning, "model") for name, meaning in names.items()}
+
     def _declare_knowledge(self) -> None:
         self.rest_requests = self._followed(
             "counter", "rest_requests", "Questions to the exchange's REST, by what became of them.", "outcome"

@@ -195,7 +195,12 @@ class Link:
 
     def models(self, wait_s: float = 0.0) -> list[ModelFigures]:
         """How good every model has been, as far as it is known by now; newer figures are asked for."""
-        text = self.ask(wait_s)
+        self.ask(wait_s)
+        return self.known()
+
+    def known(self) -> list[ModelFigures]:
+        """How good every model had been when that was told last; asks for nothing, so that any thread may call it."""
+        text = self.figures
         return msgspec.json.decode(text, type=list[ModelFigures]) if text else []
 
     def hurry(self) -> None:
