@@ -179,7 +179,7 @@ def teacher_of(config: Config, clock: Clock, *, patient: bool, folder: Path | No
     if not config.model.enabled:
         return None
     learned = learned_of(config)
-    courses = [Course("large_move", config.model.horizon_minutes, learned.recipes)]
+    courses = [Course("large_move", config.model.horizon_minutes, learned.recipes, unusual=True)]
     return Link(learned.features, clock, PATIENCE_S if patient else 0.0, courses=courses, folder=folder)
 
 

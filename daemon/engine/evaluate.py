@@ -79,6 +79,7 @@ class Evaluator:
         self._orders: dict[int, Program] = {}
         self._distances: tuple[Distances, Program] | None = None
         self._explanations: dict[int, tuple[tuple[str, ...], Program]] = {}
+        self._unusual = np.full((2, 0), np.nan)  # of each row's last closed bar, and of its forming one
 
     def features(self, rows: Longs, context: Context, *, when: When = When.CLOSED) -> Floats:
         """The model's features, ``float64[n, k]`` in C order, NaN where not known."""
@@ -208,6 +209,11 @@ class Evaluator:
             for text, column in zip(self._amended, values.T, strict=True):
                 self._lags.amend(text, newest, column)
 
+    def note_unusual(self, rows: Longs, values: Floats, *, when: When) -> None:
+        """How unusual the bars of this step are, ``float64[n]``, for what asks for it next."""
+        self._reserve()
+        self._unusual[int(when is When.FORMING), rows] = values
+
     def renew(self, rows: Longs) -> None:
         """Longer bars of `rows` have closed: their values hold from now on."""
         self._frozen.reserve(self._frame.capacity)
@@ -223,10 +229,13 @@ class Evaluator:
         """Forget rows."""
         self._lags.zero(rows)
         self._frozen.zero(rows)
+        self._reserve()
+        self._unusual[:, rows] = np.nan
 
     def to_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
-        """Look-back and frozen columns, see `Lags.to_arrays` and `Frozen.to_arrays`."""
-        return {**self._lags.to_arrays(), **self._frozen.to_arrays()}
+        """Look-back, frozen columns, and how unusual each row was; see `Lags.to_arrays` and `Frozen.to_arrays`."""
+        self._reserve()
+        return {**self._lags.to_arrays(), **self._frozen.to_arrays(), "unusual": self._unusual[0]}
 
     def load_arrays(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
         """Go on where `to_arrays` left off; what other rules looked back at is dropped.
@@ -236,6 +245,9 @@ class Evaluator:
         """
         self._lags.load_arrays(arrays)
         self._frozen.load_arrays(arrays)
+        saved = arrays.get("unusual", np.zeros(0))
+        self._reserve()
+        self._unusual[0, : len(saved)] = saved[: self._unusual.shape[1]]
 
     def _program(self, roots: Sequence[Node]) -> Program:
         rings = {text: (self._lags.first[text], depth - 1) for text, depth in self._lags.depths.items()}
@@ -253,14 +265,21 @@ class Evaluator:
         self._explanations[rule] = (tuple(terms), self._program(list(terms.values())))
         return self._explanations[rule]
 
-    def _inputs(self, rows: Longs, context: Context, score: Floats | None, *, when: When) -> Inputs:
+    def _reserve(self) -> None:
         self._lags.reserve(self._frame.capacity)
         self._frozen.reserve(self._frame.capacity)
-        values = np.empty((4, len(rows)))
+        more = self._frame.capacity - self._unusual.shape[1]
+        if more > 0:
+            self._unusual = np.pad(self._unusual, ((0, 0), (0, more)), constant_values=np.nan)
+
+    def _inputs(self, rows: Longs, context: Context, score: Floats | None, *, when: When) -> Inputs:
+        self._reserve()
+        values = np.empty((5, len(rows)))
         values[0] = np.nan if score is None else score
         values[1] = context.minutes_since_open
         values[2] = context.phase
         values[3] = context.start_ms
+        values[4] = self._unusual[int(when is When.FORMING), rows]
         columns = self._frame.peeked if when is When.FORMING else self._frame.out
         pushed = self._lags.count - 1 if when is When.BARRIER else self._lags.count
         bars = np.ascontiguousarray(context.bars)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 START = Name("start")
 """Start of the bar, in ms; rules name it by what is measured from it."""
 
-_CONTEXT = ("score", "minutes_since_open", "session", START.name)
+_CONTEXT = ("score", "minutes_since_open", "session", START.name, "unusual")
 """Rows of the machine's context, in order."""
 
 _SINCE = Binary("/", Binary("-", START, Lag(START, 1)), Number(float(MINUTE_MS)))

@@ -88,7 +88,7 @@ class Inputs(NamedTuple):
     Attributes:
         rows: ``int64[n]``.
         bars: ``float64[6, n]``, C order: the bars of this step.
-        context: ``float64[4, n]``: score, minutes since the open, session code, start of the bar in ms.
+        context: ``float64[5, n]``: score, minutes since the open, session code, start of the bar in ms, how unusual.
         columns: ``float64[outputs, capacity]``: indicator outputs.
         rings: ``float64[lines, capacity]``: see `daemon.engine.lags`.
         pushed: ``int64[capacity]``: bars that each row has put into the rings.

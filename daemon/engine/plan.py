@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from streams.types import Flags
 
 
+SCORES = {"score", "unusual"}
+"""Names that stand for what a model says of the features."""
+
 BARS = (1, "")
 """What a symbol's own bars are called among the needs of a rule."""
 
@@ -156,8 +159,14 @@ class Plan:
         return {When.FORMING: forming & ~barrier, When.CLOSED: ~barrier, When.BARRIER: barrier}
 
     def uses_score(self, rule: int) -> bool:
-        """Whether the score takes part in a rule."""
-        return "score" in checks.names(self.conditions[rule])
+        """Whether the score, or how unusual a bar is, takes part in a rule."""
+        return bool(SCORES & set(checks.names(self.conditions[rule])))
+
+    @property
+    def names_unusual(self) -> bool:
+        """Whether anything asks how unusual a bar is."""
+        trees = (tree for tree in (*self.conditions, *self.untils, *self.orders) if tree)
+        return any("unusual" in checks.names(tree) for tree in trees)
 
     def terms(self, rule: int) -> dict[str, Node]:
         """The numbers that a rule compares, by their text, in order of appearance; constants are left out."""

@@ -167,7 +167,7 @@ def _feature(line: int, text: str, vocabulary: Vocabulary, errors: list[RuleErro
     except RuleError as error:
         errors.append(error)
         return Number(0.0)
-    if "score" in checks.names(tree):
+    if {"score", "unusual"} & set(checks.names(tree)):
         errors.append(RuleError(Position(line, 1), "a feature of the score cannot depend on the score"))
     return checks.number(tree, vocabulary, errors)
 

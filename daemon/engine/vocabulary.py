@@ -18,7 +18,7 @@ FIELDS = ("open", "high", "low", "close", "volume")
 ALIASES = {"price": "close"}
 """Second names of fields."""
 
-CONTEXT = ("score", "minutes_since_open", "minutes_since_bar")
+CONTEXT = ("score", "unusual", "minutes_since_open", "minutes_since_bar")
 """Numbers that come with a step and not from the bar."""
 
 TEXTS = ("session", "coverage", "symbol", "sector")

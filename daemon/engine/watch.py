@@ -390,6 +390,8 @@ class Watch:
 
     def _score(self, now: Step) -> tuple[Floats, Floats]:
         features = self.evaluator.features(now.rows, now.context, when=now.when)
+        if self.view is not None and self.plan.names_unusual:
+            self.evaluator.note_unusual(now.rows, self.view.unusual_of(features), when=now.when)
         return features, np.full(len(now.rows), np.nan) if self.view is None else self.view.score(features)
 
     def _closed(self, rows: Longs, symbols: Symbols, minute_ms: int, at: Moment, closed_ms: int) -> Step:

@@ -34,6 +34,7 @@ from daemon.scoring.news import ModelNews
 from daemon.scoring.recipes import ENSEMBLE, Recipe
 from daemon.scoring.scaling import EXTREME, Moments, scaled
 from daemon.scoring.scorecard import Scorecard
+from daemon.scoring.unusual import Unusual
 from daemon.scoring.view import Additive, View, Weighted, chance_of, from_arrays, level, logit_of, probability
 from streams.bars import MINUTE_MS
 
@@ -130,6 +131,7 @@ class Model:
         self.ladder = Ladder(self.names, len(self.names) - 1)
         self.memory = Memory(course.memory_rows, len(features), course.memory_share, memory)
         self.cards = {name: Scorecard() for name in self.names}
+        self.unusual = Unusual(features) if course.unusual else None
         self._detectors = [Detector() for _ in self.members]
         self._hurried = np.zeros(len(self.members), np.int64)
         self._issued: deque[_Issued] = deque(maxlen=course.horizon_minutes + ISSUED_MS // MINUTE_MS + 1)
@@ -165,9 +167,11 @@ class Model:
         return self.view
 
     def relearn(self, numbers: Sequence[int], progress: Callable[[int, int], None] = lambda _done, _all: None) -> None:
-        """Let models learn anew what is remembered, oldest first."""
+        """Let models learn anew what is remembered, oldest first; half-space trees with them."""
         done = 0
         for part in self.memory.parts(_PART_ROWS):
+            if self.unusual:
+                self.unusual.learn(part)
             for number in numbers:
                 self.members[number].learn(part, part.first(0), 1.0)
             done += len(part.answer)
@@ -315,6 +319,8 @@ class Model:
         for n, (model, recipe) in enumerate(zip(self.members, self._course.recipes, strict=True)):
             model.learn(new, old.first(recipe.rehearsal), HURRY if self._hurried[n] else 1.0)
         self.memory.add(new)
+        if self.unusual:
+            self.unusual.learn(new)
 
     def _view(self, minute_ms: int) -> View:
         """The champion's score, compiled; what could have been scored with is kept."""
@@ -326,9 +332,11 @@ class Model:
         champion = self.ladder.champion
         if champion < 0:
             flat = level(len(self._names), float(logit_of(self._recent[0] / self._recent[1])))
-            return View(minute_ms, self.lessons, moments, flat, (), self.ladder.speaker)
-        shares = weights if champion == len(self.members) else np.eye(len(self.members))[champion]
-        return self._mixed(minute_ms, moments, parts, shares)
+            view = View(minute_ms, self.lessons, moments, flat, (), self.ladder.speaker)
+        else:
+            shares = weights if champion == len(self.members) else np.eye(len(self.members))[champion]
+            view = self._mixed(minute_ms, moments, parts, shares)
+        return view._replace(unusual=self.unusual.compiled) if self.unusual else view
 
     def _mixed(self, minute_ms: int, moments: Moments, parts: Sequence[Compiled], shares: Floats) -> View:
         """Calibrated logits, weighed: all that is additive becomes one sum."""

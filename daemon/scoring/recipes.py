@@ -64,6 +64,7 @@ class Course(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         recipes: the ladder; the ensemble of all is added where there are several.
         memory_rows: answers that are remembered, for rehearsal and for models that have to learn anew.
         memory_share: most rows of one minute that are remembered.
+        unusual: whether half-space trees learn beside the ladder.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Course(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recipes: tuple[Recipe, ...] = (Recipe("logistic"),)
     memory_rows: Annotated[int, msgspec.Meta(ge=0, le=2_000_000)] = 200_000
     memory_share: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 64
+    unusual: bool = False
 
 
 DEFAULT_LADDER: Sequence[Recipe] = (

@@ -119,6 +119,7 @@ class View(NamedTuple):
         additive: the additive part of the logit.
         others: the rest of it; none for the linear family.
         champion: name of the model it was taken from.
+        unusual: half-space trees over the same scaled features; None where none are kept, or they know too little yet.
     """
 
     minute_ms: int
@@ -127,6 +128,7 @@ class View(NamedTuple):
     additive: Additive
     others: tuple[Weighted, ...] = ()
     champion: str = ""
+    unusual: Forest | None = None
 
     @property
     def intercept(self) -> float:
@@ -163,6 +165,12 @@ class View(NamedTuple):
         curves = [np.interp(column, KNOTS, row) for column, row in zip(values.T, self.additive.table, strict=True)]
         return np.column_stack([self.additive.slopes * values + np.array(curves).T, self._rest(features)])
 
+    def unusual_of(self, features: Floats) -> Floats:
+        """How unusual rows are, ``float64[n]`` from 0, as ever, to 1, never seen; NaN where that is not known."""
+        if self.unusual is None:
+            return np.full(len(features), np.nan)
+        return self.unusual.score(scaled(self.moments, np.ascontiguousarray(features)))
+
     def sane(self) -> bool:
         """All numbers finite, no variance negative, no weight beyond `MAX_WEIGHT`."""
         moments = self.moments
@@ -184,6 +192,7 @@ class View(NamedTuple):
             "weights": np.array([weight for weight, _ in self.others], np.float64),
             "champion": np.frombuffer(self.champion.encode(), np.uint8),
             **others,
+            **{f"unusual/{name}": array for name, array in (self.unusual.to_arrays() if self.unusual else {}).items()},
         }
 
     def _rest(self, features: Floats) -> Floats:
@@ -226,7 +235,9 @@ def from_arrays(arrays: Arrays, features: int) -> View:
     weights = _checked(arrays, "weights", np.float64, (None,))
     champion = _checked(arrays, "champion", np.uint8, (None,)).tobytes().decode(errors="replace")
     others = tuple(Weighted(weight, _other(arrays, number, features)) for number, weight in enumerate(weights.tolist()))
-    view = View(minute_ms, lessons, moments, Additive(intercept, slopes, table), others, champion)
+    trees = _part(arrays, "unusual/")
+    unusual = Forest.from_arrays(trees, features) if trees else None
+    view = View(minute_ms, lessons, moments, Additive(intercept, slopes, table), others, champion, unusual)
     if not view.sane() or not np.isfinite(weights).all():
         raise StateError("a view holds numbers that no model can have")
     return view

@@ -13,6 +13,8 @@ from daemon.engine.alerts import digest
 from daemon.engine.engine import Engine, Settings
 from daemon.engine.plan import Plan
 from daemon.engine.sessions import SessionTable
+from daemon.scoring.scaling import Moments
+from daemon.scoring.trees import LEAF, Forest
 from daemon.scoring.view import level, untaught
 from streams.bars import MINUTE_MS, SECOND_MS, concat, empty
 
@@ -40,11 +42,27 @@ on = ["crosses_above(close, ema(5))"]
 where = "score > 0.2"
 
 [[rule]]
+name = "odd"
+where = "became(unusual > 0.5) and unusual[1] < 0.5"
+evaluate = "tick"
+
+[[rule]]
 name = "spurt"
 where = "close > 1.01 * close[1]"
 evaluate = "tick"
 """
 FEATURES = ("(high - low) / atr(14)", "rsi(14) / 100")
+
+
+MOMENTS = Moments(np.full(2, 9.0), np.array([1.0, 0.5]), np.array([1.0, 0.04]))
+HIGH = Forest(
+    *np.array([[1, LEAF, LEAF], [1, 1, 2], [2, 1, 2]], np.int32),
+    *np.array([[0.5, 0.0, 0.0], [0.0, 0.9, 0.1], [0.0, 0.0, 0.0]]),
+    np.zeros(1, np.int32),
+    np.ones(1),
+    shared=0,
+)
+"""Unusual is an RSI above 60."""
 
 
 class Moody:
@@ -60,7 +78,8 @@ class Moody:
     def view(self, minute_ms: int) -> View | None:
         known = [lesson for lesson in self.heard if lesson.minute_ms <= minute_ms]
         yes = sum(int(lesson.answer.sum()) for lesson in known)
-        return untaught(2)._replace(additive=level(2, yes % 7 - 3.0), minute_ms=minute_ms) if known else None
+        view = untaught(2)._replace(moments=MOMENTS, unusual=HIGH, minute_ms=minute_ms)
+        return view._replace(additive=level(2, yes % 7 - 3.0)) if known else None
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +131,7 @@ def test_however_bars_are_grouped_the_alerts_are_the_same(plan: Plan, sessions: 
     bars = wander(9, 120)
     whole = run(engine_of(plan, sessions), bars, bars.size)
     assert len(whole) > 50
-    assert {alert.rule for alert in whole} == {"turn-up", "likely", "spurt"}
+    assert {alert.rule for alert in whole} == {"turn-up", "likely", "odd", "spurt"}
     assert digest(run(engine_of(plan, sessions), bars, size)) == digest(whole)
 
 
@@ -275,6 +294,13 @@ def test_off_hours_are_watched_only_if_wanted(plan: Plan, sessions: SessionTable
     engine = engine_of(plan, sessions, extended_hours=False)
     engine.step(concat([bar("A", OPEN - MINUTE_MS, 50.0), bar("A", OPEN, 50.0)]))
     assert (engine.counts.bars, engine.counts.off_hours) == (1, 1)
+
+
+def test_a_rule_can_ask_how_unusual_a_bar_is(plan: Plan, sessions: SessionTable) -> None:
+    alerts = [alert for alert in run(engine_of(plan, sessions), wander(9, 120), 50) if alert.rule == "odd"]
+    assert len(alerts) > 10
+    assert all(alert.values["unusual"] == pytest.approx(0.9) for alert in alerts)
+    assert all(alert.values["unusual[1]"] == pytest.approx(0.1) for alert in alerts)
 
 
 def test_a_view_comes_into_use_two_minutes_after_its_answers(plan: Plan, sessions: SessionTable) -> None:
