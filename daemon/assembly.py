@@ -20,6 +20,7 @@ from daemon.engine.vocabulary import Vocabulary
 from daemon.modelsfile import Learned
 from daemon.scoring.link import Link
 from daemon.scoring.recipes import Course
+from daemon.scoring.targets import Target, conditions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,19 +58,23 @@ class Untaught:
         return None
 
 
-def plan_of(config: Config, features: tuple[Node, ...] | None = None) -> Plan:
+def plan_of(config: Config, before: Plan | None = None) -> Plan:
     """The rules of the configuration and the features of the models, compiled together.
 
     Args:
         config: names the files of both.
-        features: those that are in use already, whatever the file says now.
+        before: the one in force, whose features and targets stay, whatever their file says now.
 
     Raises:
         RuleErrors: every mistake in the file, with line, column and remedy.
         SectorFileError: the sectors that rules may name cannot be read.
         OSError: the file cannot be read.
     """
-    return Plan(ruleset_of(config.engine), features_of(config) if features is None else features)
+    ruleset = ruleset_of(config.engine)
+    if before:
+        return Plan(ruleset, before.features, asked=before.targets)
+    asked = rules.conditions(conditions(targets_of(config)), _vocabulary(config.engine)) if config.model.enabled else ()
+    return Plan(ruleset, features_of(config), asked=asked)
 
 
 def ruleset_of(engine: EngineSection) -> RuleSet:
@@ -99,6 +104,12 @@ def _no_text(name: str, content: bytes, error: UnicodeDecodeError) -> RuleErrors
 def features_of(config: Config) -> tuple[Node, ...]:
     """What models learn from; nothing where they are switched off."""
     return rules.features(learned_of(config).features, _vocabulary(config.engine)) if config.model.enabled else ()
+
+
+def targets_of(config: Config) -> tuple[Target, ...]:
+    """What is asked, the one that is the score first."""
+    one = Target(horizon_minutes=config.model.horizon_minutes, threshold_atr=config.model.threshold_atr)
+    return learned_of(config).targets or (one,)
 
 
 def learned_of(config: Config) -> Learned:
@@ -139,6 +150,7 @@ def settings_of(config: Config) -> Settings:
         max_symbols=config.engine.max_symbols,
         horizon_minutes=config.model.horizon_minutes,
         threshold_atr=config.model.threshold_atr,
+        targets=targets_of(config),
         extended_hours=config.engine.extended_hours,
         sectors=Sectors(sectorfile.configured(config.engine)) if config.engine.sectors else NO_SECTORS,
         daily=daily_of(config.engine.daily) if config.engine.daily else NO_DAYS,
@@ -179,7 +191,10 @@ def teacher_of(config: Config, clock: Clock, *, patient: bool, folder: Path | No
     if not config.model.enabled:
         return None
     learned = learned_of(config)
-    courses = [Course("large_move", config.model.horizon_minutes, learned.recipes, unusual=True)]
+    courses = [
+        Course(target.name, target.horizon_minutes, learned.recipes, unusual=number == 0)
+        for number, target in enumerate(targets_of(config))
+    ]
     return Link(learned.features, clock, PATIENCE_S if patient else 0.0, courses=courses, folder=folder)
 
 

@@ -1,13 +1,13 @@
 """From a file of features and models to what is learned; every mistake in the file is found in one go. Pure.
 
-The file is TOML: ``features``, a list of expressions of the rule language, and one ``[[model]]`` table a model; see
-``docs/learning.md``. What it leaves out is as it comes with technic.
+The file is TOML: ``features``, a list of expressions of the rule language, one ``[[model]]`` table a model, and one
+``[[target]]`` table a question; see ``docs/learning.md``. What it leaves out is as it comes with technic.
 """
 
 from __future__ import annotations
 
 import tomllib
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -17,6 +17,7 @@ from daemon.engine.syntax import write
 from daemon.engine.tomlmap import TomlMap
 from daemon.scoring.features import DEFAULT_FEATURES
 from daemon.scoring.recipes import DEFAULT_LADDER, ENSEMBLE, Recipe
+from daemon.scoring.targets import KINDS, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,10 +25,13 @@ if TYPE_CHECKING:
     from daemon.engine.tomlmap import Path
     from daemon.engine.vocabulary import Vocabulary
 
+_Table = TypeVar("_Table", Recipe, Target)
+
 MAX_CHARACTERS: Final = 1_000_000
 MAX_FEATURES: Final = 128
 MAX_MODELS: Final = 16
-_KEYS: Final = tuple(field.name for field in msgspec.structs.fields(Recipe))
+MAX_TARGETS: Final = 8
+_TABLES: Final = ("features", "model", "target")
 
 
 class Learned(NamedTuple):
@@ -36,10 +40,12 @@ class Learned(NamedTuple):
     Attributes:
         features: expressions, as they are written in the file.
         recipes: of the ladder, the ensemble apart.
+        targets: what is asked; none where the file says nothing.
     """
 
     features: tuple[str, ...] = tuple(DEFAULT_FEATURES)
     recipes: tuple[Recipe, ...] = tuple(DEFAULT_LADDER)
+    targets: tuple[Target, ...] = ()
 
 
 def load(text: str, filename: str, vocabulary: Vocabulary) -> Learned:
@@ -77,10 +83,10 @@ class _File:
 
     def learned(self, vocabulary: Vocabulary) -> Learned:
         """All of it; what has mistakes is left out."""
-        for key in self._tables.keys() - {"features", "model"}:
-            known = nearest(key, ("features", "model")) or "a file of models has features and [[model]] tables"
+        for key in self._tables.keys() - set(_TABLES):
+            known = nearest(key, _TABLES) or "it has features, [[model]] and [[target]] tables"
             self._mistake((key,), f'unknown key "{key}"', known)
-        return Learned(self._features(vocabulary), self._recipes())
+        return Learned(self._features(vocabulary), self._recipes(), self._targets(vocabulary))
 
     def _features(self, vocabulary: Vocabulary) -> tuple[str, ...]:
         given = self._tables.get("features", list(DEFAULT_FEATURES))
@@ -110,46 +116,63 @@ class _File:
         seen[write(tree)] += 1
 
     def _recipes(self) -> tuple[Recipe, ...]:
-        given = self._tables.get("model")
-        if given is None:
+        if "model" not in self._tables:
             return tuple(DEFAULT_LADDER)
-        if (
-            not isinstance(given, list)
-            or not 1 <= len(given) <= MAX_MODELS
-            or not all(isinstance(t, dict) for t in given)
-        ):
-            self._mistake(("model",), f"models are 1 to {MAX_MODELS} tables", "write the header as [[model]]")
-            return ()
-        found = tuple(self._recipe(("model", number), table) for number, table in enumerate(given))
-        names = [ENSEMBLE]
-        for number, recipe in enumerate(found):
-            if recipe and recipe.name in names:
-                self._mistake(
-                    ("model", number, "name"), f'there is a model "{recipe.name}" already', "name it otherwise"
-                )
-            names += [recipe.name] if recipe else []
-        return tuple(recipe for recipe in found if recipe)
+        return self._all("model", Recipe, MAX_MODELS, [ENSEMBLE])
 
-    def _recipe(self, path: Path, table: dict[str, Any]) -> Recipe | None:
-        unknown = table.keys() - set(_KEYS)
+    def _targets(self, vocabulary: Vocabulary) -> tuple[Target, ...]:
+        if "target" not in self._tables:
+            return ()
+        found = self._all("target", Target, MAX_TARGETS, [])
+        for number, table in enumerate(self._tables["target"] if found else ()):
+            for key in ("where", "question"):
+                if isinstance(text := table.get(key), str) and text not in KINDS:
+                    self._check_condition(("target", number, key), text, vocabulary)
+        return found
+
+    def _check_condition(self, path: Path, text: str, vocabulary: Vocabulary) -> None:
+        try:
+            rules.conditions([text], vocabulary)
+        except RuleErrors as errors:
+            for one in errors.errors:
+                at = self._map.character(path, one.at.column - 1)
+                self._errors.append(RuleError(at, one.message, one.remedy))
+
+    def _all(self, kind: str, of: type[_Table], most: int, names: list[str]) -> tuple[_Table, ...]:
+        """All tables of a kind; those with mistakes are left out."""
+        given = self._tables[kind]
+        if not isinstance(given, list) or not 1 <= len(given) <= most or not all(isinstance(t, dict) for t in given):
+            self._mistake((kind,), f"there are 1 to {most} tables of that name", f"write the header as [[{kind}]]")
+            return ()
+        found = tuple(self._one((kind, number), table, of) for number, table in enumerate(given))
+        for number, table in enumerate(given):
+            name = table.get("name")
+            if name in names:
+                self._mistake((kind, number, "name"), f'there is a {kind} "{name}" already', "name it otherwise")
+            names.append(name)
+        return tuple(one for one in found if one)
+
+    def _one(self, path: Path, table: dict[str, Any], of: type[_Table]) -> _Table | None:
+        keys = [field.name for field in msgspec.structs.fields(of)]
+        unknown = table.keys() - set(keys)
         for key in unknown:
-            self._mistake((*path, key), f'unknown key "{key}"', nearest(key, _KEYS) or f"it has {', '.join(_KEYS)}")
-        wrong = list(_wrong({key: value for key, value in table.items() if key not in unknown}))
+            self._mistake((*path, key), f'unknown key "{key}"', nearest(key, keys) or f"it has {', '.join(keys)}")
+        wrong = list(_wrong({key: value for key, value in table.items() if key not in unknown}, of))
         for key, what in wrong:
             self._mistake((*path, key) if key in table else path, f"{key}: {what}", "see docs/learning.md")
-        return None if wrong or unknown else msgspec.convert(table, Recipe)
+        return None if wrong or unknown else msgspec.convert(table, of)
 
     def _mistake(self, path: Path, message: str, remedy: str) -> None:
         self._errors.append(RuleError(self._map.key(path), message, remedy))
 
 
-def _wrong(table: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each key whose value a recipe does not take, and why."""
+def _wrong(table: dict[str, Any], of: type[Recipe | Target]) -> Iterator[tuple[str, str]]:
+    """Each key whose value a table of that kind does not take, and why."""
     if "name" not in table:
-        yield "name", "a model needs one"
+        yield "name", "it needs one"
     for key, value in table.items():
         try:
-            msgspec.convert({"name": "a", key: value}, Recipe)
+            msgspec.convert({"name": "a", key: value}, of)
         except msgspec.ValidationError as error:
             yield key, _plain(str(error))
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from daemon.app import App
     from daemon.config import Config
     from daemon.engine.plan import Plan
-    from daemon.engine.syntax import Node
     from daemon.events import Events
     from daemon.metrics import Metrics
     from daemon.notify import Notifier
@@ -35,7 +34,7 @@ def of(app: App, reread: Callable[[], Config]) -> Reloader:
         events=app.events,
         metrics=app.metrics,
         notifier=app.notifier,
-        features=app.plan.features,
+        before=app.plan,
     )
 
 
@@ -48,7 +47,7 @@ class Reloader:
         compiled: compiles what a new plan needs, in a thread of its own, while the engine goes on with the old one.
         apply: hands a new plan to the engine, which takes it between two steps; gives whether it has.
         events, metrics, notifier: told the outcome.
-        features: of the engine's models, which stay; None for those that the configuration names.
+        before: the plan at the start, whose features and targets stay; None for those that the configuration names.
 
     Attributes:
         failed: the last reload was refused and older rules are in force.
@@ -64,11 +63,11 @@ class Reloader:
         events: Events,
         metrics: Metrics,
         notifier: Notifier,
-        features: tuple[Node, ...] | None = None,
+        before: Plan | None = None,
     ) -> None:
         self._config, self._reread, self._apply, self._compiled = config, reread, apply, compiled
         self._events, self._metrics, self._notifier = events, metrics, notifier
-        self._features = features
+        self._before = before
         self._asked = asyncio.Event()
         self.failed = False
 
@@ -84,7 +83,7 @@ class Reloader:
             self._notifier.reloading()
             try:
                 fresh = await asyncio.to_thread(self._reread)
-                plan = await asyncio.to_thread(assembly.plan_of, self._merged(fresh), self._features)
+                plan = await asyncio.to_thread(assembly.plan_of, self._merged(fresh), self._before)
                 await asyncio.to_thread(self._compiled, plan)
             except (ConfigError, RulesError, OSError) as error:
                 self._refused(str(error))

@@ -22,6 +22,7 @@ from daemon.engine.sessions import NO_DAY
 from daemon.engine.watch import Step, Watch
 from daemon.scoring import view as views
 from daemon.scoring.features import fingerprint
+from daemon.scoring.targets import Target
 from indicators import SymbolTable
 from indicators.forming import Forming
 from streams.bars import MINUTE_MS
@@ -57,12 +58,16 @@ NOTICES = 64
 
 
 class Settings(NamedTuple):
-    """What an engine is built with; see the configuration's sections ``engine`` and ``model``."""
+    """What an engine is built with; see the configuration's sections ``engine`` and ``model``.
+
+    Without targets there is one, by horizon and threshold.
+    """
 
     grace_ms: int = 5_000
     max_symbols: int = 16_384
     horizon_minutes: int = 15
     threshold_atr: float = 4.0
+    targets: tuple[Target, ...] = ()
     extended_hours: bool = True
     sectors: Sectors = NO_SECTORS
     daily: DailyTable = NO_DAYS
@@ -122,10 +127,11 @@ class Engine:
         self._sessions, self._settings = sessions, settings
         self.symbols = SymbolTable(max_symbols=settings.max_symbols)
         self._forming = Forming()
-        self.learning = Learning(
-            len(plan.features), settings.horizon_minutes, settings.threshold_atr, sessions, teacher
+        targets = settings.targets or (
+            Target(horizon_minutes=settings.horizon_minutes, threshold_atr=settings.threshold_atr),
         )
-        self.barrier = Barrier(settings.grace_ms, settings.horizon_minutes + 1)
+        self.learning = Learning(len(plan.features), targets, sessions, teacher)
+        self.barrier = Barrier(settings.grace_ms, max(target.horizon_minutes for target in targets) + 1)
         self.watch = Watch(plan, settings.daily, settings.sectors)
         self.listings = Listings(sessions)
         self.outcomes = Outcomes()
@@ -502,8 +508,9 @@ class Engine:
         self.outcomes.close_minute(minute_ms, at, self.watch.due(minute_ms), self.watch.world(symbols))
         rows = np.flatnonzero(self.watch.minutes.last_start[: len(symbols)] == minute_ms)
         sectors = self.watch.sectors(symbols)
-        self.view = self.learning.learn(minute_ms, rows, self.watch.minutes, symbols, sectors) or self.view
-        self.learning.ask(minute_ms, rows, self.watch.minutes.bar("close", rows), self.watch.atr(rows))
+        holds = self.watch.asked(np.arange(len(symbols)), symbols, minute_ms, at, self.learning.scores)
+        self.view = self.learning.learn(minute_ms, rows, self.watch.minutes, symbols, sectors, holds) or self.view
+        self.learning.ask(minute_ms, rows, self.watch.minutes.bar("close", rows), self.watch.atr(rows), holds)
 
     def _stand_in(self, minute_ms: int) -> None:
         """Forming minutes close where no minute bar has come."""

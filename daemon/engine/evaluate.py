@@ -76,6 +76,7 @@ class Evaluator:
         self._amendment = self._program([plan.leaves[text] for text in self._amended])
         self._ending = [rule for rule, tree in enumerate(plan.untils) if tree]
         self._untils = self._program([tree for tree in plan.untils if tree])
+        self._asked = self._program(plan.asked)
         self._orders: dict[int, Program] = {}
         self._distances: tuple[Distances, Program] | None = None
         self._explanations: dict[int, tuple[tuple[str, ...], Program]] = {}
@@ -107,6 +108,10 @@ class Evaluator:
         if self._ending:
             ends[self._ending] = run(self._untils, self._inputs(rows, context, score, when=when)).T > 0.0
         return ends
+
+    def asked(self, rows: Longs, context: Context, score: Floats | None) -> Flags:
+        """Which of the conditions that targets name hold at the last closed bars, ``bool[conditions, n]``."""
+        return np.asarray(run(self._asked, self._inputs(rows, context, score, when=When.BARRIER)).T > 0.0)
 
     def order(
         self,

@@ -7,27 +7,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
 import numpy as np
 
 from daemon.engine.errors import StateError
 from daemon.engine.sessions import Phase
 from daemon.scoring.judge import Judge
 from daemon.scoring.modelfigures import figures_of
-from daemon.scoring.questions import Questions, phase_of
+from daemon.scoring.questions import PHASES, Questions, World, phase_of
 from daemon.scoring.scorecard import Scorecard
+from daemon.scoring.targets import places
 from streams.bars import MINUTE_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from daemon.engine.sessions import SessionTable
+    from daemon.engine.sessions import Moment, SessionTable
     from daemon.scoring.modelfigures import ModelFigures
     from daemon.scoring.questions import Lesson
+    from daemon.scoring.targets import Target
     from daemon.scoring.view import View
     from indicators import Frame
-    from streams.types import Floats, Longs, Symbols
+    from streams.types import Flags, Floats, Longs, Symbols
 
 VIEW_DELAY_MS = 2 * MINUTE_MS
 """A view that knows the answers up to minute m comes into use at the close of minute m + 2."""
@@ -40,7 +43,7 @@ class Teacher(Protocol):
         """Hand over the answers of one market minute."""
 
     def view(self, minute_ms: int) -> View | None:
-        """The newest view that has learned no answer later than `minute_ms`, None before the first."""
+        """The newest view of the first target that has learned no answer later than `minute_ms`, None before it."""
 
 
 class Learning:
@@ -48,32 +51,35 @@ class Learning:
 
     Args:
         features: how many there are.
-        horizon_minutes: how far a question looks ahead.
-        threshold_atr: how far price has to move for a yes.
+        targets: what is asked; the first is the one whose probability is the score.
         sessions: the exchange's calendar.
         teacher: where answers go, where views come from.
 
     Attributes:
         features: ``float64[capacity, k]``, at each row's last bar.
         scores: ``float64[capacity]``, likewise; NaN while unknown.
-        judge: how good the score has been, on predictions as issued.
-        card: the same in full, for people.
+        judges: how good scores have been, on predictions as issued, by target; and the base rates.
+        card: of the first target the same in full, for people.
     """
 
-    def __init__(
-        self, features: int, horizon_minutes: int, threshold_atr: float, sessions: SessionTable, teacher: Teacher
-    ) -> None:
-        self.features, self.scores, self.judge = np.zeros((0, features)), np.zeros(0), Judge()
-        self.card = Scorecard()
-        self._questions = Questions(features, horizon_minutes, threshold_atr)
-        self._asked = np.array([horizon_minutes, threshold_atr, features], float)
-        self._horizon_ms = horizon_minutes * MINUTE_MS
+    def __init__(self, features: int, targets: Sequence[Target], sessions: SessionTable, teacher: Teacher) -> None:
+        self.features, self.scores = np.zeros((0, features)), np.zeros(0)
+        self.judges, self.card = [Judge() for _ in targets], Scorecard()
+        self._targets, self._places = tuple(targets), places(targets)
+        self._questions = [Questions(features, target, number) for number, target in enumerate(targets)]
+        first = self._targets[0]
+        self._asked = np.array([first.horizon_minutes, first.threshold_atr, features], float)
         self._sessions, self._teacher = sessions, teacher
+
+    @property
+    def judge(self) -> Judge:
+        """Of the first target."""
+        return self.judges[0]
 
     @property
     def lapsed(self) -> int:
         """Questions dropped unanswered, because a minute of their window was not seen."""
-        return self._questions.lapsed
+        return sum(questions.lapsed for questions in self._questions)
 
     def reserve(self, capacity: int) -> None:
         """Make room for at least `capacity` rows."""
@@ -88,9 +94,12 @@ class Learning:
 
     def observe(self, minute_ms: int, rows: Longs, high: Floats, low: Floats) -> None:
         """Bars of a minute whose close did not see them; their extremes count in the questions that are open."""
-        self._questions.observe(minute_ms, rows, high, low)
+        for questions in self._questions:
+            questions.observe(minute_ms, rows, high, low)
 
-    def learn(self, minute_ms: int, rows: Longs, minutes: Frame, symbols: Symbols, sectors: Longs) -> View | None:
+    def learn(
+        self, minute_ms: int, rows: Longs, minutes: Frame, symbols: Symbols, sectors: Longs, holds: Flags
+    ) -> View | None:
         """A market minute has closed: answers that are known now go to the teacher.
 
         Args:
@@ -99,37 +108,58 @@ class Learning:
             minutes: minute bars.
             symbols: ``S16[s]``, of all rows.
             sectors: ``int64[s]``, likewise.
+            holds: ``bool[conditions, s]``, which conditions of targets hold at each row's last bar.
 
         Returns:
             The view that comes into use now, None if there is no new one.
         """
-        self._questions.observe(minute_ms, rows, minutes.bar("high", rows), minutes.bar("low", rows))
-        if not len(rows):
-            self._questions.lapse()  # a market without a single bar is a hole in the feed: no answer is known
-        lesson = self._questions.answer(minute_ms, symbols, sectors)
-        if lesson is not None:
-            self.judge.add(lesson)
-            self._mark(lesson)
-            self._teacher.teach(lesson)
+        self.observe(minute_ms, rows, minutes.bar("high", rows), minutes.bar("low", rows))
+        every = np.arange(len(symbols))
+        world = World(minutes.last_start[every], minutes.bar("close", every), lambda number: self._holds(number, holds))
+        for questions, judge in zip(self._questions, self.judges, strict=True):
+            if not len(rows):
+                questions.lapse()  # a market without a single bar is a hole in the feed: no answer is known
+            lesson = questions.answer(minute_ms, symbols, sectors, world)
+            if lesson is not None:
+                judge.add(lesson)
+                self._mark(lesson)
+                self._teacher.teach(lesson)
         return self._teacher.view(minute_ms - VIEW_DELAY_MS)
 
-    def ask(self, minute_ms: int, rows: Longs, close: Floats, atr: Floats) -> None:
-        """New questions, in regular hours, where their horizon ends before the close; columns as `rows`."""
-        asked, answered = self._sessions.at(minute_ms), self._sessions.at(minute_ms + self._horizon_ms)
-        if len(rows) and asked.phase == answered.phase == Phase.REGULAR:
-            phase = phase_of(int(asked.minutes_since_open))
-            self._questions.ask(
-                minute_ms,
-                rows,
-                self.features[rows],
-                self.scores[rows],
-                close,
-                atr,
-                phase=phase,
-                base=self.judge.base(phase),
-            )
+    def ask(self, minute_ms: int, rows: Longs, close: Floats, atr: Floats, holds: Flags) -> None:
+        """New questions, where their horizon ends within the session; columns as `rows`, `holds` as in `learn`."""
+        if not len(rows):
+            return
+        asked = self._sessions.at(minute_ms)
+        for number, target in enumerate(self._targets):
+            answered = self._sessions.at(minute_ms + target.horizon_minutes * MINUTE_MS)
+            where = self._places[number][0]
+            wanted = asked.phase == Phase.REGULAR if where is None else asked.phase != Phase.CLOSED
+            if wanted and asked.phase == answered.phase:
+                chosen = np.ones(len(rows), np.bool_) if where is None else holds[where, rows]
+                self._ask(number, minute_ms, rows[chosen], close[chosen], atr[chosen], asked)
+
+    def _ask(self, number: int, minute_ms: int, rows: Longs, close: Floats, atr: Floats, at: Moment) -> None:
+        phase = _phase(at)
+        self._questions[number].ask(
+            minute_ms,
+            rows,
+            self.features[rows],
+            self.scores[rows] if number == 0 else np.full(len(rows), np.nan),
+            close,
+            atr,
+            phase=phase,
+            base=self.judges[number].base(phase),
+        )
+
+    def _holds(self, number: int, holds: Flags) -> Flags:
+        """The condition that a target asks about."""
+        question = self._places[number][1]
+        return np.zeros(holds.shape[1], np.bool_) if question is None else np.asarray(holds[question])
 
     def _mark(self, lesson: Lesson) -> None:
+        if lesson.target:
+            return
         self.card.add(
             lesson.score,
             lesson.answer,
@@ -143,20 +173,23 @@ class Learning:
         """How good what was issued has been, whichever model spoke; some 2 ms."""
         if not self.features.shape[1]:
             return []
-        return [figures_of(self.card, name="issued", target="large_move", role="issued", lessons=self.card.minutes)]
+        target = self._targets[0].name
+        return [figures_of(self.card, name="issued", target=target, role="issued", lessons=self.card.minutes)]
 
     def zero(self, rows: Longs) -> None:
         """Forget rows; questions that are open there stay unanswered."""
         self.features[rows], self.scores[rows] = np.nan, np.nan
-        self._questions.zero(rows)
+        for questions in self._questions:
+            questions.zero(rows)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The whole state as plain arrays by ``part/name``; most are views, good until the next step."""
-        questions = {f"questions/{name}": array for name, array in self._questions.to_arrays().items()}
-        judge = {f"judge/{name}": array for name, array in self.judge.to_arrays().items()}
+        parts: dict[str, Any] = {"card": self.card}
+        for number, (questions, judge) in enumerate(zip(self._questions, self.judges, strict=True)):
+            parts |= {_numbered("questions", number): questions, _numbered("judge", number): judge}
+        named = {f"{part}/{name}": array for part, of in parts.items() for name, array in of.to_arrays().items()}
         own = {"engine/question": self._asked, "engine/features": self.features, "engine/scores": self.scores}
-        card = {f"card/{name}": array for name, array in self.card.to_arrays().items()}
-        return {**questions, **judge, **card, **own}
+        return {**named, **own, "engine/targets": self._said()}
 
     def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Go on where `to_arrays` left off, after `reserve`; a card that was not saved begins anew.
@@ -169,14 +202,33 @@ class Learning:
         if saved != now:
             names = "model.horizon_minutes, model.threshold_atr and the number of features"
             raise StateError(f"{names} were {saved}, now they are {now}")
-        self._questions.load_arrays(part_of(arrays, "questions"))
-        self.judge.load_arrays(part_of(arrays, "judge"))
+        if arrays.get("engine/targets", self._said()).tobytes() != self._said().tobytes():
+            raise StateError("the targets of the models are others")
+        for number, (questions, judge) in enumerate(zip(self._questions, self.judges, strict=True)):
+            questions.load_arrays(part_of(arrays, _numbered("questions", number)))
+            judge.load_arrays(part_of(arrays, _numbered("judge", number)))
         if card := part_of(arrays, "card"):
             self.card.load_arrays(card)
         features, scores = arrays["engine/features"], arrays["engine/scores"]
         if len(features) != len(scores):
             raise StateError(f"features of {len(features)} symbols and scores of {len(scores)} do not fit together")
         self.features[: len(features)], self.scores[: len(scores)] = features, scores
+
+    def _said(self) -> NDArray[np.uint8]:
+        """The targets, as text."""
+        return np.frombuffer(msgspec.json.encode(self._targets), np.uint8)
+
+
+def _numbered(part: str, number: int) -> str:
+    """What a part of a target is saved under; that of the first as when there was one target only."""
+    return f"{part} {number}" if number else part
+
+
+def _phase(at: Moment) -> int:
+    """The half hour of regular hours; before them the first, after them the last."""
+    if at.phase == Phase.REGULAR:
+        return phase_of(int(at.minutes_since_open))
+    return 0 if at.phase == Phase.PRE else PHASES - 1
 
 
 def part_of(arrays: Mapping[str, NDArray[Any]], name: str) -> dict[str, NDArray[Any]]:

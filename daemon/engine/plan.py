@@ -74,6 +74,7 @@ class Plan:
         features: checked expressions, in the order of the model's columns; see
             `daemon.engine.rules.features`.
         vocabulary: the one they were checked with.
+        asked: checked conditions that targets of the models name, see `daemon.scoring.targets.conditions`.
 
     Attributes:
         ruleset: as given.
@@ -91,18 +92,29 @@ class Plan:
             here is read from that column, whatever it is; who fills it is told by the kind of leaf.
         leaves: names, outputs and frozen columns that are looked back at, by their text.
         lags: bars that each of them is looked back at, by its text.
-        needs: for each rule, what it takes until all that it names has a value: bars that each indicator must have
-            seen, and under `BARS` those of the symbol itself. A rule on the score needs the features too.
+        targets: conditions of targets, as given.
+        asked: the same in normal form; where one names ``coverage``, its own, by the number after those of the rules.
+        needs: for each rule, and then each of `asked`, what it takes until all that it names has a value: bars that
+            each indicator must have seen, and under `BARS` those of the symbol itself. What goes by the score needs
+            the features too.
         learned: the same for all features together.
     """
 
-    def __init__(self, ruleset: RuleSet, features: Sequence[Node] = (), vocabulary: Vocabulary | None = None) -> None:
+    def __init__(
+        self,
+        ruleset: RuleSet,
+        features: Sequence[Node] = (),
+        vocabulary: Vocabulary | None = None,
+        asked: Sequence[Node] = (),
+    ) -> None:
         self.ruleset, self.rules = ruleset, ruleset.rules
         self.features = tuple(features)
         self.feature_texts = tuple(write(tree) for tree in self.features)
         self.conditions = tuple(_own(rule.condition, number) for number, rule in enumerate(self.rules))
         self.untils = tuple(rule.until and _own(rule.until, number) for number, rule in enumerate(self.rules))
         self.orders = tuple(rule.by if rule.budget or rule.group else None for rule in self.rules)
+        self.targets = tuple(asked)
+        self.asked = tuple(_own(tree, number) for number, tree in enumerate(asked, len(self.rules)))
         self.judged = self._judged()
         self.outputs: dict[Node, tuple[str, str]] = {}
         self.frozen: dict[Node, int] = {}
@@ -111,13 +123,13 @@ class Plan:
         self._vocabulary = vocabulary or Vocabulary()
         self._specs: dict[int, dict[Spec, None]] = {1: {}}
         self.learned = _most(*(self._use(tree) for tree in self.features))
-        own = [self._use(tree) for tree in self.conditions]
+        own = [self._use(tree) for tree in (*self.conditions, *self.asked)]
         for tree in (*self.untils, *self.orders):
             if tree:
                 self._use(tree)
         self.specs: tuple[Spec, ...] = tuple(self._specs.pop(1))
         self.longer: dict[int, tuple[Spec, ...]] = {minutes: tuple(specs) for minutes, specs in self._specs.items()}
-        scored = (self.learned if self.uses_score(rule) else {} for rule in range(len(own)))
+        scored = (self.learned if self._is_scored(tree) else {} for tree in (*self.conditions, *self.asked))
         self.needs = tuple(_most(*both) for both in zip(own, scored, strict=True))
 
     @property
@@ -160,12 +172,16 @@ class Plan:
 
     def uses_score(self, rule: int) -> bool:
         """Whether the score, or how unusual a bar is, takes part in a rule."""
-        return bool(SCORES & set(checks.names(self.conditions[rule])))
+        return self._is_scored(self.conditions[rule])
+
+    @staticmethod
+    def _is_scored(tree: Node) -> bool:
+        return bool(SCORES & set(checks.names(tree)))
 
     @property
     def names_unusual(self) -> bool:
         """Whether anything asks how unusual a bar is."""
-        trees = (tree for tree in (*self.conditions, *self.untils, *self.orders) if tree)
+        trees = (tree for tree in (*self.conditions, *self.asked, *self.untils, *self.orders) if tree)
         return any("unusual" in checks.names(tree) for tree in trees)
 
     def terms(self, rule: int) -> dict[str, Node]:

@@ -161,6 +161,28 @@ def features(texts: Iterable[str], vocabulary: Vocabulary = EVERYTHING) -> tuple
     return tuple(found)
 
 
+def conditions(texts: Iterable[str], vocabulary: Vocabulary = EVERYTHING) -> tuple[Node, ...]:
+    """Checked conditions, in normal form and in the same order.
+
+    Raises:
+        RuleErrors: all mistakes; the line is the number of the condition, counted from 1.
+    """
+    errors: list[RuleError] = []
+    found = [_condition(line, text, vocabulary, errors) for line, text in enumerate(texts, 1)]
+    if errors:
+        raise RuleErrors("conditions", errors)
+    return tuple(found)
+
+
+def _condition(line: int, text: str, vocabulary: Vocabulary, errors: list[RuleError]) -> Node:
+    try:
+        tree = parse(text, lambda offset: Position(line, offset + 1))
+    except RuleError as error:
+        errors.append(error)
+        return Number(0.0)
+    return checks.condition(tree, vocabulary, errors)
+
+
 def _feature(line: int, text: str, vocabulary: Vocabulary, errors: list[RuleError]) -> Node:
     try:
         tree = parse(text, lambda offset: Position(line, offset + 1))

@@ -288,6 +288,13 @@ class Watch:
         values: Floats = self.minutes.out[column, rows]
         return values
 
+    def asked(self, rows: Longs, symbols: Symbols, minute_ms: int, at: Moment, scores: Floats) -> Flags:
+        """Which conditions of targets hold at the last closed bars of `rows`, ``bool[conditions, n]``."""
+        if not self.plan.asked or not len(rows):
+            return np.zeros((len(self.plan.asked), len(rows)), np.bool_)
+        self.cover(rows)
+        return self.evaluator.asked(rows, self._closed(rows, symbols, minute_ms, at, 0).context, scores[rows])
+
     def sectors(self, symbols: Symbols) -> Longs:
         """Number of the sector of each symbol, ``int64[n]``; of all rows at once."""
         return self._sectors.of(symbols)

@@ -1,10 +1,9 @@
 """Questions asked of the market, and their answers when market time has passed.
 
-A question is asked of a symbol at a closed minute m: will price move by more than `threshold_atr` ATR in
-either direction within `horizon_minutes`, that is, does any minute m+1 .. m+horizon have a high above
-``close + threshold * ATR`` or a low below ``close - threshold * ATR``? A silent minute moves nothing. What
-was known when it was asked (features, score, base rate) is frozen with it. At the close of minute m+horizon
-it is answered, and only then may anything learn from it.
+A question is asked of a symbol at a closed minute m. Of moves: does any minute m+1 .. m+horizon have a high above
+``close + threshold * ATR`` or a low below ``close - threshold * ATR``? A silent minute moves nothing. Others are
+answered by the symbol's last bar when the horizon is over. What was known when it was asked (features, score, base
+rate) is frozen with it. At the close of minute m+horizon it is answered, and only then may anything learn from it.
 
 Pure. Columns of [rows, slots]: slot ``minute % (horizon + 1)`` holds the questions of one minute.
 """
@@ -16,10 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 import numpy as np
 
 from daemon.scoring.errors import StateError
+from daemon.scoring.targets import Target
 from streams.bars import MINUTE_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -29,6 +29,8 @@ PHASES = 13
 """Half hours of a regular session: the phases whose base rates differ."""
 
 _FREE = -1
+_MOVES = ("large_move", "up_excursion")
+ANY = Target()
 
 _Column = TypeVar("_Column", bound="NDArray[Any]")
 
@@ -66,24 +68,40 @@ class Lesson(NamedTuple):
     target: int = 0
 
 
+class World(NamedTuple):
+    """What is known of all rows when a minute has closed.
+
+    Attributes:
+        last_start: ``int64[rows]``, start of each row's newest closed bar.
+        close: ``float64[rows]``, its close.
+        holds: whether the condition of a target, by its number, holds there, ``bool[rows]``.
+    """
+
+    last_start: Longs
+    close: Floats
+    holds: Callable[[int], Flags]
+
+
+NOTHING = World(np.zeros(0, np.int64), np.zeros(0), lambda _: np.zeros(0, np.bool_))
+
+
 class Questions:
     """Pending questions of all symbols.
 
     Args:
         features: number of features k.
-        horizon_minutes: how long a question stays open.
-        threshold_atr: how far price has to move, in ATR at the time of asking.
+        target: what is asked: see `daemon.scoring.targets.Target`.
+        number: of the target, by its place in the configuration.
         capacity: rows to hold; grows by doubling.
 
     Attributes:
         lapsed: questions dropped because a minute of their window never closed here, or their symbol was released.
     """
 
-    def __init__(
-        self, features: int, horizon_minutes: int = 15, threshold_atr: float = 4.0, capacity: int = 1024
-    ) -> None:
-        self._horizon, self._threshold = horizon_minutes, threshold_atr
-        slots = horizon_minutes + 1
+    def __init__(self, features: int, target: Target = ANY, number: int = 0, capacity: int = 1024) -> None:
+        self._horizon, self._threshold, self._question = target.horizon_minutes, target.threshold_atr, target.question
+        self._number = number
+        slots = target.horizon_minutes + 1
         self.lapsed = 0
         self._minute_ms = np.full(slots, _FREE, np.int64)
         self._closes = np.zeros(slots, np.int64)
@@ -155,8 +173,8 @@ class Questions:
             phase,
             base,
         )
-        self._upper[asked, slot] = (close + reach)[able]
-        self._lower[asked, slot] = (close - reach)[able]
+        self._upper[asked, slot] = (close + reach if self._question in _MOVES else close)[able]
+        self._lower[asked, slot] = (close - reach)[able] if self._question == "large_move" else -np.inf
         self._score[asked, slot] = score[able]
         self._moved[asked, slot] = False
         with np.errstate(over="ignore"):
@@ -172,6 +190,8 @@ class Questions:
             high: ``float64[n]``.
             low: ``float64[n]``.
         """
+        if self._question not in _MOVES:
+            return
         self.reserve(int(rows.max(initial=-1)) + 1)
         age = minute_ms - self._minute_ms
         within = (self._minute_ms != _FREE) & (age > 0) & (age <= self._horizon * MINUTE_MS)
@@ -183,13 +203,14 @@ class Questions:
         for slot in np.flatnonzero(self._minute_ms != _FREE).tolist():
             self._lapse(slot)
 
-    def answer(self, minute_ms: int, symbols: Symbols, sectors: Longs) -> Lesson | None:
+    def answer(self, minute_ms: int, symbols: Symbols, sectors: Longs, world: World = NOTHING) -> Lesson | None:
         """The answers that are known now that this minute has closed; call once for every minute, in order.
 
         Args:
             minute_ms: start of the minute that has just closed; its bars were observed.
             symbols: ``S16[rows]``, the symbol of each row.
             sectors: ``int64[rows]``, the sector of each.
+            world: what else answers are made of, where questions are not of highs and lows.
 
         Returns:
             None when no question was due. A question lapses, unanswered, when a minute of its window never
@@ -206,7 +227,7 @@ class Questions:
         if self._closes[slot] != self._horizon:
             self._lapse(slot)
             return None
-        lesson = self._lesson(minute_ms, slot, symbols, sectors)
+        lesson = self._lesson(minute_ms, slot, symbols, sectors, world)
         self._free(slot)
         return lesson if len(lesson.rows) else None
 
@@ -246,7 +267,7 @@ class Questions:
     def _slot(self, minute_ms: int) -> int:
         return minute_ms // MINUTE_MS % len(self._minute_ms)
 
-    def _lesson(self, minute_ms: int, slot: int, symbols: Symbols, sectors: Longs) -> Lesson:
+    def _lesson(self, minute_ms: int, slot: int, symbols: Symbols, sectors: Longs, world: World) -> Lesson:
         lexical = self._sorted(symbols)
         rows = lexical[np.isfinite(self._upper[lexical, slot])]
         return Lesson(
@@ -257,9 +278,19 @@ class Questions:
             rows,
             self._features[rows, slot],
             self._score[rows, slot],
-            self._moved[rows, slot],
+            self._answers(rows, slot, world),
             sectors[rows],
+            self._number,
         )
+
+    def _answers(self, rows: NDArray[np.intp], slot: int, world: World) -> Flags:
+        """Of a symbol without a bar since it was asked the answer is no."""
+        if self._question in _MOVES:
+            return np.asarray(self._moved[rows, slot])
+        traded = world.last_start[rows] > self._minute_ms[slot]
+        if self._question == "direction":
+            return np.asarray(traded & (world.close[rows] > self._upper[rows, slot]))
+        return np.asarray(traded & world.holds(self._number)[rows])
 
     def _sorted(self, symbols: Symbols) -> NDArray[np.intp]:
         """Rows in lexical order of their symbols: the same batch whatever order symbols first appeared in."""

@@ -36,12 +36,13 @@ def test_the_example_of_the_page_is_a_file() -> None:
     learned = load(example)
     assert [recipe.name for recipe in learned.recipes] == ["logistic", "adagrad", "trees"]
     assert len(learned.features) == 4
+    assert [target.name for target in learned.targets] == ["large_move", "up", "above-vwap"]
 
 
-def test_the_page_lists_every_key_of_a_model() -> None:
+def test_the_page_lists_every_key_of_a_model_and_of_a_target() -> None:
     page = (DOCS / "learning.md").read_text()
-    rows = re.findall(r"^\| `(\w+)` \|.*\|$", page.split("| key | means |")[1].split("## State")[0], re.MULTILINE)
-    assert rows == list(Recipe.__struct_fields__)
+    rows = re.findall(r"^\| `(\w+)` \|.*\|$", page.split("Of a `[[model]]`")[1].split("## State")[0], re.MULTILINE)
+    assert rows == [*Recipe.__struct_fields__, *Target.__struct_fields__]
 
 
 def test_all_mistakes_come_at_once_with_their_places() -> None:
@@ -72,6 +73,20 @@ name = "ensemble"
     assert "did you mean" in found[0]
     assert "there already" in found[3]
     assert 'models.toml:15:1: unknown key "sise"; did you mean "size"?' in found
+
+
+def test_a_targets_mistakes_are_told_where_they_stand() -> None:
+    text = """[[target]]
+name = "a"
+question = "close >> 3"
+where = "sesion == 'regular'"
+horizon_minutes = 500
+
+[[target]]
+name = "a"
+question = "close"
+"""
+    assert [line.split(":")[1] for line in mistakes(text)] == ["3", "4", "5", "8", "9"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 
 from daemon.scoring.errors import StateError
 from daemon.scoring.questions import PHASES, Questions, phase_of
+from daemon.scoring.targets import Target
 
 if TYPE_CHECKING:
     from daemon.scoring.questions import Lesson
@@ -190,7 +191,7 @@ def test_pending_questions_survive_as_arrays() -> None:
             assert all(np.array_equal(a, b) for a, b in zip(left, right, strict=True))
 
 
-@pytest.mark.parametrize("other", [Questions(3), Questions(2, horizon_minutes=20)])
+@pytest.mark.parametrize("other", [Questions(3), Questions(2, Target(horizon_minutes=20))])
 def test_arrays_of_other_questions_are_refused_and_change_nothing(other: Questions) -> None:
     questions = Questions(2)
     ask(questions, 0, [1])
