@@ -11,6 +11,7 @@ from daemon.engine.vocabulary import Vocabulary
 from daemon.modelsfile import Learned
 from daemon.scoring.features import DEFAULT_FEATURES
 from daemon.scoring.recipes import DEFAULT_LADDER, Recipe
+from daemon.scoring.targets import Target
 
 DOCS = Path(__file__).parents[2] / "docs"
 
