@@ -245,7 +245,9 @@ def _draw_legend(figure: Figure, lines: Sequence[Line], left_out: int) -> None:
 
 
 def _name(model: ModelFigures) -> str:
-    return _short(model.name if model.role == "challenger" else f"{model.name[: LONGEST_NAME - 11]} ({model.role})")
+    return _short(
+        model.name if model.role in {"challenger", "issued"} else f"{model.name[: LONGEST_NAME - 11]} ({model.role})"
+    )
 
 
 def _short(name: str) -> str:

@@ -9,7 +9,7 @@
   and Warmuth, 1998).
 * A champion that was worse than the base rate over a whole session is benched: the one that spoke at the start takes
   its place, or the best one that was better than the base rate, and if there is none the base rate itself speaks,
-  until one has been better over a session.
+  until one has been better over a session. The first session of all benches nobody: there, all know too little.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Ladder:
         self._weights = np.full(models, 1.0 / models)
         self._block = np.zeros((2, models))
         self._blocks = np.full((BLOCKS, models), np.nan)
-        self._at = np.zeros(4, np.int64)  # blocks, lessons of the block, session, lessons of the session
+        self._at = np.zeros(5, np.int64)  # blocks, lessons of the block, session, lessons of the session, sessions
         self._session = np.zeros((2, models))  # loss beyond the base rate's, lessons
 
     @property
@@ -164,7 +164,8 @@ class Ladder:
     def _close_session(self) -> list[Change]:
         (beyond, lessons), enough = self._session.copy(), self._at[3] >= SESSION_LESSONS
         self._session[:], self._at[3] = 0.0, 0
-        if not enough:
+        self._at[4] += enough
+        if not enough or self._at[4] == 1:
             return []
         excess = np.where(lessons >= SESSION_LESSONS, beyond / np.maximum(lessons, 1.0), np.inf)
         if self.champion >= 0 and not 0.0 < excess[self.champion] < np.inf:

@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from daemon.scoring.ladder import Change
 
 
+def seasoned(names: list[str]) -> Ladder:
+    """With a first session behind it, which benches nobody."""
+    ladder = Ladder(names)
+    judged(ladder, [0.66] * len(names), 100, session=0)
+    return ladder
+
+
 def judged(ladder: Ladder, losses: list[float], lessons: int, session: int = 1, seed: int = 0) -> list[Change]:
     random = np.random.default_rng(seed)
     changes: list[Change] = []
@@ -34,7 +41,7 @@ def test_of_models_that_are_alike_none_is_promoted() -> None:
 
 
 def test_a_champion_worse_than_the_base_rate_over_a_session_is_benched_and_comes_back() -> None:
-    ladder = Ladder(["a", "b"])
+    ladder = seasoned(["a", "b"])
     judged(ladder, [0.66, 0.66], 200, session=1)
     (change,) = judged(ladder, [0.60, 0.61], 200, session=2)
     assert (change.kind, change.by, ladder.speaker) == ("benched", BASE, BASE)
@@ -43,15 +50,23 @@ def test_a_champion_worse_than_the_base_rate_over_a_session_is_benched_and_comes
 
 
 def test_a_benched_champion_gives_way_to_one_that_was_better_than_the_base_rate() -> None:
-    ladder = Ladder(["a", "b", "c"])
+    ladder = seasoned(["a", "b", "c"])
     judged(ladder, [0.66, 0.63, 0.62], 200, session=1)
     (change,) = judged(ladder, [0.66, 0.63, 0.62], 1, session=2)
     assert (change.kind, change.model, change.by) == ("benched", "a", "c")
 
 
-def test_a_session_of_a_few_lessons_benches_nobody() -> None:
+def test_the_first_session_of_all_benches_nobody() -> None:
     ladder = Ladder(["a"])
+    judged(ladder, [0.9], 200, session=1)
+    assert judged(ladder, [0.9], 200, session=2) == []
+    assert [change.kind for change in judged(ladder, [0.9], 1, session=3)] == ["benched"]
+
+
+def test_a_session_of_a_few_lessons_benches_nobody() -> None:
+    ladder = seasoned(["a"])
     judged(ladder, [0.9], 20, session=1)
+    judged(ladder, [0.6], 1, session=1)
     assert judged(ladder, [0.9], 1, session=2) == []
 
 

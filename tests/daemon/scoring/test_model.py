@@ -123,10 +123,10 @@ def test_an_empty_lesson_changes_nothing_but_the_count() -> None:
 def test_a_model_that_is_worse_than_the_base_rate_stops_speaking() -> None:
     model = Model(NAMES, Course("x", recipes=(Recipe("wild", rate=1.0, rehearsal=0),), memory_rows=0))
     random, day_ms = np.random.default_rng(1), 86_400_000
-    for lesson in lessons(200):
-        lying = lesson._replace(answer=random.random(40) < 0.3, base=0.3)
-        model.learn(questions(lying))
-    model.learn(questions(lesson._replace(minute_ms=day_ms + lesson.minute_ms, asked_ms=day_ms + lesson.asked_ms)))
+    for day in range(3):
+        for lesson in lessons(200 if day < 2 else 1):
+            later = {"minute_ms": lesson.minute_ms + day * day_ms, "asked_ms": lesson.asked_ms + day * day_ms}
+            model.learn(questions(lesson._replace(answer=random.random(40) < 0.3, base=0.3, **later)))
     assert [news.kind for news in model.told][-1] == "benched"
     assert model.view.champion == BASE
     assert model.view.score(np.full((1, 6), 9.0))[0] == pytest.approx(0.3, abs=0.05)
