@@ -236,8 +236,8 @@ async def test_an_exchange_that_is_away_costs_a_while_and_rules_are_exchanged_me
     )
     async with running(config) as app:
         assert app.live.held
-        app.reload.ask()
         assert await app.live.use(app.plan)
+        app.reload.ask()
         await eventually(lambda: not app.live.held)
         assert app.known
         assert app.known.warm_up
