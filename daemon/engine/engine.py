@@ -510,7 +510,7 @@ class Engine:
         sectors = self.watch.sectors(symbols)
         holds = self.watch.asked(np.arange(len(symbols)), symbols, minute_ms, at, self.learning.scores)
         self.view = self.learning.learn(minute_ms, rows, self.watch.minutes, symbols, sectors, holds) or self.view
-        self.learning.ask(minute_ms, rows, self.watch.minutes.bar("close", rows), self.watch.atr(rows), holds)
+        self.learning.ask(minute_ms, rows, self.watch.minutes, self.watch.atr(rows), holds)
 
     def _stand_in(self, minute_ms: int) -> None:
         """Forming minutes close where no minute bar has come."""

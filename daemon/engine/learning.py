@@ -115,7 +115,12 @@ class Learning:
         """
         self.observe(minute_ms, rows, minutes.bar("high", rows), minutes.bar("low", rows))
         every = np.arange(len(symbols))
-        world = World(minutes.last_start[every], minutes.bar("close", every), lambda number: self._holds(number, holds))
+        world = World(
+            minutes.last_start[every],
+            minutes.bar("close", every),
+            minutes.count[every],
+            lambda number: self._holds(number, holds),
+        )
         for questions, judge in zip(self._questions, self.judges, strict=True):
             if not len(rows):
                 questions.lapse()  # a market without a single bar is a hole in the feed: no answer is known
@@ -126,7 +131,7 @@ class Learning:
                 self._teacher.teach(lesson)
         return self._teacher.view(minute_ms - VIEW_DELAY_MS)
 
-    def ask(self, minute_ms: int, rows: Longs, close: Floats, atr: Floats, holds: Flags) -> None:
+    def ask(self, minute_ms: int, rows: Longs, minutes: Frame, atr: Floats, holds: Flags) -> None:
         """New questions, where their horizon ends within the session; columns as `rows`, `holds` as in `learn`."""
         if not len(rows):
             return
@@ -137,19 +142,20 @@ class Learning:
             wanted = asked.phase == Phase.REGULAR if where is None else asked.phase != Phase.CLOSED
             if wanted and asked.phase == answered.phase:
                 chosen = np.ones(len(rows), np.bool_) if where is None else holds[where, rows]
-                self._ask(number, minute_ms, rows[chosen], close[chosen], atr[chosen], asked)
+                self._ask(number, minute_ms, rows[chosen], minutes, atr[chosen], asked)
 
-    def _ask(self, number: int, minute_ms: int, rows: Longs, close: Floats, atr: Floats, at: Moment) -> None:
+    def _ask(self, number: int, minute_ms: int, rows: Longs, minutes: Frame, atr: Floats, at: Moment) -> None:
         phase = _phase(at)
         self._questions[number].ask(
             minute_ms,
             rows,
             self.features[rows],
             self.scores[rows] if number == 0 else np.full(len(rows), np.nan),
-            close,
+            minutes.bar("close", rows),
             atr,
             phase=phase,
             base=self.judges[number].base(phase),
+            bars=minutes.count[rows],
         )
 
     def _holds(self, number: int, holds: Flags) -> Flags:
@@ -202,7 +208,7 @@ class Learning:
         if saved != now:
             names = "model.horizon_minutes, model.threshold_atr and the number of features"
             raise StateError(f"{names} were {saved}, now they are {now}")
-        if arrays.get("engine/targets", self._said()).tobytes() != self._said().tobytes():
+        if not self._is_said(arrays.get("engine/targets")):
             raise StateError("the targets of the models are others")
         for number, (questions, judge) in enumerate(zip(self._questions, self.judges, strict=True)):
             questions.load_arrays(part_of(arrays, _numbered("questions", number)))
@@ -217,6 +223,12 @@ class Learning:
     def _said(self) -> NDArray[np.uint8]:
         """The targets, as text."""
         return np.frombuffer(msgspec.json.encode(self._targets), np.uint8)
+
+    def _is_said(self, saved: NDArray[np.uint8] | None) -> bool:
+        """Whether `saved` are these targets; a state that names none is of the one question there was then."""
+        if saved is None:
+            return [(target.question, target.asks_all) for target in self._targets] == [("large_move", True)]
+        return saved.tobytes() == self._said().tobytes()
 
 
 def _numbered(part: str, number: int) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 import numpy as np
 
 from daemon.scoring.errors import StateError
-from daemon.scoring.targets import Target
+from daemon.scoring.targets import KINDS, Target
 from streams.bars import MINUTE_MS
 
 if TYPE_CHECKING:
@@ -74,15 +74,17 @@ class World(NamedTuple):
     Attributes:
         last_start: ``int64[rows]``, start of each row's newest closed bar.
         close: ``float64[rows]``, its close.
+        bars: ``int64[rows]``, how many it has had.
         holds: whether the condition of a target, by its number, holds there, ``bool[rows]``.
     """
 
     last_start: Longs
     close: Floats
+    bars: Longs
     holds: Callable[[int], Flags]
 
 
-NOTHING = World(np.zeros(0, np.int64), np.zeros(0), lambda _: np.zeros(0, np.bool_))
+NOTHING = World(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64), lambda _: np.zeros(0, np.bool_))
 
 
 class Questions:
@@ -143,6 +145,7 @@ class Questions:
         *,
         phase: int,
         base: float,
+        bars: Longs | None = None,
     ) -> int:
         """Ask the question of this minute, once a minute, of every row whose ATR is known and above zero.
 
@@ -157,6 +160,7 @@ class Questions:
             atr: ``float64[n]``, same unit as `close`.
             phase: see `phase_of`.
             base: base rate of the phase, as issued.
+            bars: ``int64[n]``, bars that each row has had by now; conditions of the rule language need it.
 
         Returns:
             The number of questions asked. Cost: O(n k).
@@ -174,7 +178,7 @@ class Questions:
             base,
         )
         self._upper[asked, slot] = (close + reach if self._question in _MOVES else close)[able]
-        self._lower[asked, slot] = (close - reach)[able] if self._question == "large_move" else -np.inf
+        self._lower[asked, slot] = self._lows(close - reach, bars)[able]
         self._score[asked, slot] = score[able]
         self._moved[asked, slot] = False
         with np.errstate(over="ignore"):
@@ -269,7 +273,7 @@ class Questions:
 
     def _lesson(self, minute_ms: int, slot: int, symbols: Symbols, sectors: Longs, world: World) -> Lesson:
         lexical = self._sorted(symbols)
-        rows = lexical[np.isfinite(self._upper[lexical, slot])]
+        rows = self._whole(lexical[np.isfinite(self._upper[lexical, slot])], slot, world)
         return Lesson(
             minute_ms,
             int(self._minute_ms[slot]),
@@ -282,6 +286,22 @@ class Questions:
             sectors[rows],
             self._number,
         )
+
+    def _lows(self, lows: Floats, bars: Longs | None) -> Floats:
+        """What is kept in the place of lows where a question has none."""
+        if self._question == "large_move":
+            return lows
+        if self._question in KINDS:
+            return np.full(len(lows), -np.inf)
+        return np.zeros(len(lows)) if bars is None else bars.astype(np.float64)
+
+    def _whole(self, rows: NDArray[np.intp], slot: int, world: World) -> NDArray[np.intp]:
+        """A condition looks back by bars: it is answered where every minute of the window had one, else it lapses."""
+        if self._question in KINDS:
+            return rows
+        whole = world.bars[rows] - self._lower[rows, slot] == self._horizon
+        self.lapsed += int((~whole).sum())
+        return np.asarray(rows[whole])
 
     def _answers(self, rows: NDArray[np.intp], slot: int, world: World) -> Flags:
         """Of a symbol without a bar since it was asked the answer is no."""

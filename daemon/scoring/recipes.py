@@ -78,7 +78,7 @@ class Course(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 DEFAULT_LADDER: Sequence[Recipe] = (
     Recipe("logistic"),
     Recipe("knots", basis="knots", rate=0.1, share=0.95),
-    Recipe("fast", rate=0.02, rehearsal=0),
+    Recipe("fast", rate=0.005, rehearsal=0),
 )
 """Of the linear family: rehearsed, rehearsed with curves, and one that only knows the newest answers."""
 

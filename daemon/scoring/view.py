@@ -22,12 +22,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from streams.types import Floats
+    from streams.types import Floats, Longs
 
     Arrays = Mapping[str, NDArray[Any]]
 
 KNOTS = np.array([-2.5, -1.7, -1.2, -0.8, -0.5, -0.25, 0.0, 0.25, 0.5, 0.8, 1.2, 1.7, 2.5])
 """Deviations from the mean between which a feature's function is a line; it is level beyond the outer ones."""
+
+FINE = 20.0
+"""Cells of a scaled value in which one deviation is cut to find its piece: every knot lies upon the border of two."""
+
+PIECES = np.searchsorted(KNOTS, (np.arange(2 * CLIP * FINE + 1) + 0.5) / FINE - CLIP)
+"""Which of the lines between knots each cell lies on, from that below the first knot to that above the last."""
 
 FAINT = -700.0
 """Logit below which the exponential function would overflow; its probability is 1e-304."""
@@ -150,7 +156,8 @@ class View(NamedTuple):
         moments, additive = self.moments, self.additive
         inverse = 1.0 / deviation(moments)
         if additive.table.any():
-            _curves(features, moments.mean, inverse, additive.intercept, additive.slopes, additive.table, KNOTS, logit)
+            lines = _pieces_of(additive)
+            _curves(features, moments.mean, inverse, additive.intercept, *lines, PIECES, logit)
         else:
             _lines(features, moments.mean, inverse, additive.intercept, additive.slopes, logit)
         return probability(logit + self._rest(features)) if self.others else probability(logit)
@@ -279,27 +286,33 @@ def _curves(
     mean: Floats,
     inverse: Floats,
     intercept: float,
+    bases: Floats,
     slopes: Floats,
-    table: Floats,
-    knots: Floats,
+    pieces: Longs,
     logit: Floats,
 ) -> None:
     """What is missing counts as the mean, where a curve may add something."""
-    last = len(knots) - 1
     for row in range(features.shape[0]):
         total = intercept
         for k in range(features.shape[1]):
             value, place = features[row, k], 0.0
             if abs(value) <= EXTREME:
                 place = min(max((value - mean[k]) * inverse[k], -CLIP), CLIP)
-            total += slopes[k] * place
-            place = min(max(place, knots[0]), knots[last])
-            left = 0
-            while left < last - 1 and place >= knots[left + 1]:
-                left += 1
-            share = (place - knots[left]) / (knots[left + 1] - knots[left])
-            total += table[k, left] + share * (table[k, left + 1] - table[k, left])
+            piece = pieces[int((place + CLIP) * FINE)]
+            total += bases[k, piece] + slopes[k, piece] * place
         logit[row] = total
+
+
+def _pieces_of(additive: Additive) -> tuple[Floats, Floats]:
+    """Each feature's function as lines ``base + slope * place``, ``float64[k, 14]`` each.
+
+    One between two knots, and one beyond either end.
+    """
+    rise = np.diff(additive.table, axis=1) / np.diff(KNOTS)
+    level_out = np.zeros((len(rise), 1))
+    slopes = np.hstack([level_out, rise, level_out])
+    at, height = np.append(KNOTS[:1], KNOTS), np.hstack([additive.table[:, :1], additive.table])
+    return height - slopes * at, slopes + additive.slopes[:, None]
 
 
 @kernel

@@ -41,12 +41,14 @@ class Recorder:
         return None
 
 
-def bars_of(minutes: int = 90, symbols: int = 6, seed: int = 1) -> BarBatch:
+def bars_of(minutes: int = 90, symbols: int = 6, seed: int = 1, *, silent: float = 0.0) -> BarBatch:
     random = np.random.default_rng(seed)
     closes = 50 * np.exp(np.cumsum(random.normal(0, 0.002, (minutes, symbols)), axis=0))
     batches = []
     for m in range(minutes):
         for s in range(symbols):
+            if s and random.random() < silent:
+                continue
             batch = empty(1)
             batch.symbol[0] = f"S{s}".encode()
             batch.start_ms[0], batch.length_ms[0] = OPEN + m * MINUTE_MS, MINUTE_MS
@@ -135,3 +137,47 @@ def test_a_state_of_other_targets_is_refused(bars: BarBatch) -> None:
     other = engine_of(Recorder())
     with pytest.raises(Exception, match="targets"):
         other.load_arrays({**arrays, "engine/targets": np.zeros(3, np.uint8)})
+
+
+def test_what_is_frozen_with_a_question_does_not_depend_on_what_comes_until_its_answer(bars: BarBatch) -> None:
+    cut_ms = OPEN + 60 * MINUTE_MS
+    past, future = bars.take(bars.start_ms < cut_ms), bars.take(bars.start_ms >= cut_ms)
+    future.values[:4] *= np.random.default_rng(2).uniform(0.5, 2.0, future.size)
+
+    def pending(bars: BarBatch) -> list[tuple[object, ...]]:
+        lessons = [x for x in heard(bars) if x.asked_ms < cut_ms <= x.minute_ms]
+        return [
+            (x.target, x.asked_ms, x.base, x.rows.tolist(), x.features.tobytes(), x.score.tobytes()) for x in lessons
+        ]
+
+    assert len(pending(bars)) >= 5
+    assert pending(concat([past, future])) == pending(bars)
+
+
+@pytest.mark.parametrize("question", ["up_excursion", "direction"])
+def test_a_state_from_before_there_were_targets_is_of_large_moves_only(bars: BarBatch, question: str) -> None:
+    def engine(target: Target) -> Engine:
+        plan = Plan(rules.load('[[rule]]\nname = "none"\nwhere = "close < 0"\n', "none"), rules.features(["rsi(14)"]))
+        sessions = SessionTable(np.array([OPEN]), np.array([OPEN + 390 * MINUTE_MS]))
+        return Engine(plan, sessions, Recorder(), Settings(targets=(target,)))
+
+    before = engine(Target())
+    before.step(bars)
+    arrays = {name: array.copy() for name, array in before.to_arrays().items() if name != "engine/targets"}
+    engine(Target()).load_arrays(arrays)
+    with pytest.raises(Exception, match="targets"):
+        engine(Target(question=question)).load_arrays(arrays)
+
+
+def test_a_condition_is_answered_only_where_every_minute_of_the_window_had_a_bar() -> None:
+    bars, teacher = bars_of(silent=0.4), Recorder()
+    engine = engine_of(teacher)
+    engine.step(bars)
+    engine.advance(2**60)
+    traded = set(zip(bars.symbol.tolist(), bars.start_ms.tolist(), strict=True))
+    asked = [lesson for lesson in teacher.heard if TARGETS[lesson.target].name == "rose"]
+    for lesson in asked:
+        symbols = engine.symbols.symbols[lesson.rows].tolist()
+        assert all((one, lesson.asked_ms + k * MINUTE_MS) in traded for one in symbols for k in (1, 2))
+    assert sum(len(lesson.rows) for lesson in asked) > 20
+    assert engine.learning.lapsed > 20
