@@ -110,8 +110,6 @@ class School:
             anew = []
         if anew and model.memory.known:
             model.relearn(anew, self._progress(model))
-        elif model.unusual:
-            model.relearn(anew)
 
     def _progress(self, model: Model) -> Callable[[int, int], None]:
         """Tells of every tenth."""

@@ -167,11 +167,9 @@ class Model:
         return self.view
 
     def relearn(self, numbers: Sequence[int], progress: Callable[[int, int], None] = lambda _done, _all: None) -> None:
-        """Let models learn anew what is remembered, oldest first; half-space trees with them."""
+        """Let models learn anew what is remembered, oldest first."""
         done = 0
         for part in self.memory.parts(_PART_ROWS):
-            if self.unusual:
-                self.unusual.learn(part)
             for number in numbers:
                 self.members[number].learn(part, part.first(0), 1.0)
             done += len(part.answer)
@@ -226,6 +224,7 @@ class Model:
             **{f"detector {n}": {"fed": one.to_array()} for n, one in enumerate(self._detectors)},
             **{f"issued {n}": _issued_arrays(issued) for n, issued in enumerate(known)},
             "ladder": self.ladder.to_arrays(),
+            "unusual": self.unusual.to_arrays() if self.unusual else {},
             "view": self.view.to_arrays(),
         }
         own: dict[str, NDArray[Any]] = {
@@ -259,6 +258,8 @@ class Model:
                 model.load_arrays(_part(arrays, f"member {n}"))
             self.calibrations[n].load_arrays(_part(arrays, f"calibration {n}"))
             self._detectors[n].load_array(_part(arrays, f"detector {n}")["fed"])
+        if self.unusual:
+            self.unusual.load_arrays(_part(arrays, "unusual"))
         for n, card in enumerate(self.cards.values()):
             card.load_arrays(_part(arrays, f"card {n}"))
         number = 0

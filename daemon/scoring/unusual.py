@@ -5,16 +5,20 @@ Imports River. They know the newest `WINDOW` rows; before that many have come no
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 from river import anomaly
 
 from daemon.scoring import flatten
+from daemon.scoring.errors import StateError
 from daemon.scoring.memory import evenly
 from daemon.scoring.scaling import CLIP
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from daemon.scoring.memory import Batch
     from daemon.scoring.trees import Forest
@@ -54,3 +58,33 @@ class Unusual:
         self._lessons += 1
         if turned:
             self.compiled = flatten.flat(self.trees, self._names)
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Masses of all nodes, before and in this window, and how far it is; where they split follows from the seed."""
+        masses = [(node.r_mass, node.l_mass) for node in self._nodes()]
+        trees = self.trees
+        counts = [trees.counter, trees._first_window, self._lessons]  # noqa: SLF001 (River gives no state away)
+        return {"masses": np.array(masses, np.int64).reshape(-1, 2), "counts": np.array(counts, np.int64)}
+
+    def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on where `to_arrays` left off, in a fresh instance.
+
+        Raises:
+            StateError: the arrays are no masses of such trees.
+        """
+        masses, counts = arrays.get("masses", np.zeros(0)), arrays.get("counts", np.zeros(0))
+        if not len(masses):
+            return
+        self.trees.learn_one(dict.fromkeys(self._names, 0.0))
+        nodes = list(self._nodes())
+        if masses.shape != (len(nodes), 2) or counts.shape != (3,) or (masses < 0).any():
+            raise StateError(f"half-space trees need masses as int64[{len(nodes)}, 2], none negative")
+        for node, (before, now) in zip(nodes, masses.tolist(), strict=True):
+            node.r_mass, node.l_mass = before, now
+        self.trees.counter, first, self._lessons = counts.tolist()
+        self.trees._first_window = bool(first)  # noqa: SLF001
+        self.compiled = None if first else flatten.flat(self.trees, self._names)
+
+    def _nodes(self) -> Iterator[Any]:
+        for nodes in self.trees._tree_nodes:  # noqa: SLF001
+            yield from nodes

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from daemon.scoring.errors import StateError
 from daemon.scoring.memory import Batch
 from daemon.scoring.model import Model
 from daemon.scoring.recipes import Course, Recipe
@@ -38,8 +39,8 @@ def test_before_a_window_is_full_nothing_is_known() -> None:
     assert taught(WINDOW // ROWS - 1).compiled is None
 
 
-def test_it_goes_with_the_view_and_is_learned_again_from_memory() -> None:
-    model, again = Model(NAMES, ONE), Model(NAMES, ONE)
+def test_it_goes_with_the_view() -> None:
+    model = Model(NAMES, ONE)
     features = np.random.default_rng(3).normal(1.0, 2.0, (9, 6))
     assert np.isnan(model.view.unusual_of(features)).all()
     for lesson in lessons(WINDOW // ROWS):
@@ -47,8 +48,25 @@ def test_it_goes_with_the_view_and_is_learned_again_from_memory() -> None:
     known = model.view.unusual_of(features)
     assert np.isfinite(known).all()
     assert from_arrays(model.view.to_arrays(), 6).unusual_of(features).tolist() == known.tolist()
-    assert again.load_arrays(model.to_arrays()) == []
-    again.memory._rows[:] = model.memory._rows
-    again.relearn([])
-    assert again.unusual is not None
-    assert again.unusual.trees.trees
+
+
+@pytest.mark.parametrize("at", [0, 40, WINDOW // ROWS + 20])
+def test_a_saved_one_goes_on_bit_for_bit(at: int) -> None:
+    whole, first, second = (Model(NAMES, ONE) for _ in range(3))
+    for number, lesson in enumerate(lessons(2 * WINDOW // ROWS + 5)):
+        if number == at:
+            second.load_arrays(first.to_arrays())
+            second.memory._rows[:] = first.memory._rows
+        whole.learn(questions(lesson))
+        (first if number < at else second).learn(questions(lesson))
+    assert second.unusual is not None
+    arrays = [model.to_arrays() for model in (whole, second)]
+    assert all(arrays[0][name].tobytes() == arrays[1][name].tobytes() for name in arrays[0])
+    assert "view/unusual/feature" in arrays[1]
+
+
+def test_hostile_masses_are_refused() -> None:
+    arrays = taught(3).to_arrays()
+    for masses in (arrays["masses"][:-1], -arrays["masses"] - 1):
+        with pytest.raises(StateError):
+            Unusual(NAMES).load_arrays({**arrays, "masses": masses})
