@@ -9,6 +9,7 @@ Stop, asked for or because it cannot go on: see `daemon.stopping`.
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import signal
 from contextlib import AsyncExitStack, suppress
@@ -105,6 +106,9 @@ class App:
             await self._connect(stack)
             gauges.follow(self)
             await standing.show(self, stack)
+            gc.collect()
+            gc.freeze()  # what stands by now stays: to look for cycles in it again stops every thread for 0.1 s
+            stack.callback(gc.unfreeze)
             loop.add_signal_handler(signal.SIGHUP, self.reload.ask)
             async with asyncio.TaskGroup() as group:
                 runs = {**self._tasks(), **(beside or {})}

@@ -87,6 +87,8 @@ class Learning:
         if more > 0:
             self.features = np.pad(self.features, ((0, more), (0, 0)), constant_values=np.nan)
             self.scores = np.pad(self.scores, (0, more), constant_values=np.nan)
+        for questions in self._questions:
+            questions.reserve(capacity)
 
     def note(self, rows: Longs, features: Floats, scores: Floats) -> None:
         """Features ``float64[n, k]`` and scores ``float64[n]`` at the newest bars of `rows`."""

@@ -1,4 +1,4 @@
-"""One learner's process, seen from the engine: started, written to by a thread, read by polling, ended.
+"""One learner's process, seen from the engine: started, written to and read by threads, ended.
 
 Shell. Lets nothing of the engine's process leak into the child but one socket, and its environment without
 the service's own settings, for secrets are among them.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
-import select
 import socket
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from daemon.scoring.errors import LearnerGoneError
+from daemon.scoring.errors import LearnerGoneError, WireError
 from daemon.scoring.wire import Decoder
 
 if TYPE_CHECKING:
@@ -25,14 +24,19 @@ if TYPE_CHECKING:
 
 _ROOT = Path(__file__).parents[2]
 _CHUNK_BYTES = 1 << 18
+_DRAIN_S = 0.01
 _PRIVATE = "TECHNIC_"
 
 
 class Child:
     """A learner's process.
 
+    What it sends is read at once, however seldom the engine asks: a state is larger than what a socket holds, and would
+    keep all that follows it in the learner's process.
+
     Args:
-        backlog: frames that may wait to be written; the caller never has more under way.
+        backlog: frames that may wait to be written, of which the caller never has more under way, and frames that may
+            wait to be taken; beyond that the learner waits.
 
     Attributes:
         pid: of the process.
@@ -50,12 +54,12 @@ class Child:
             )
         self.pid = self._process.pid
         self._socket = ours
-        self._poll = select.poll()
-        self._poll.register(ours, select.POLLIN)
-        self._decoder = Decoder()
         self._outgoing: queue.Queue[bytes | None] = queue.Queue(maxsize=backlog)
+        self._incoming: queue.Queue[Frame | WireError | None] = queue.Queue(maxsize=backlog)
         self._writer = threading.Thread(target=self._write, name="learner-writer", daemon=True)
+        self._reader = threading.Thread(target=self._read, name="learner-reader", daemon=True)
         self._writer.start()
+        self._reader.start()
 
     def send(self, frame: bytes) -> None:
         """Hand a frame to the writing thread; never blocks.
@@ -66,17 +70,22 @@ class Child:
         self._outgoing.put_nowait(frame)
 
     def receive(self, wait_s: float) -> list[Frame]:
-        """The frames that have come, after waiting up to `wait_s` seconds for the first bytes.
+        """The frames that have come, after waiting up to `wait_s` seconds for the first.
 
         Raises:
             LearnerGoneError: the process has closed its socket.
             WireError: what it sent is no frame.
         """
         frames: list[Frame] = []
-        while self._poll.poll(0 if frames else max(0, round(wait_s * 1000))):
-            received = self._read()
-            frames += self._decoder.feed(received)
-            wait_s = 0
+        with contextlib.suppress(queue.Empty):
+            while True:
+                came = self._incoming.get(timeout=wait_s) if wait_s and not frames else self._incoming.get_nowait()
+                match came:
+                    case None:
+                        raise LearnerGoneError(self._process.poll())
+                    case WireError():
+                        raise came
+                frames.append(came)
         return frames
 
     def end(self) -> int:
@@ -88,17 +97,23 @@ class Child:
         self._process.kill()
         code = self._process.wait()
         self._writer.join()
+        while self._reader.is_alive():
+            with contextlib.suppress(queue.Empty):
+                self._incoming.get(timeout=_DRAIN_S)
         self._socket.close()
         return code
 
-    def _read(self) -> bytes:
-        try:
-            received = self._socket.recv(_CHUNK_BYTES, socket.MSG_DONTWAIT)
-        except ConnectionResetError:
-            received = b""
-        if not received:
-            raise LearnerGoneError(self._process.poll())
-        return received
+    def _read(self) -> None:
+        decoder = Decoder()
+        with contextlib.suppress(OSError):
+            while received := self._socket.recv(_CHUNK_BYTES):
+                try:
+                    for frame in decoder.feed(received):
+                        self._incoming.put(frame)
+                except WireError as error:
+                    self._incoming.put(error)
+                    return
+        self._incoming.put(None)
 
     def _write(self) -> None:
         with contextlib.suppress(OSError):

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ import pytest
 
 from daemon.clock import SystemClock
 from daemon.scoring.errors import LearnerFailingError, StateError
+from daemon.scoring.learner import STATE_ROWS
 from daemon.scoring.link import Link
 from daemon.scoring.model import Model
 from daemon.scoring.recipes import DEFAULT_LADDER, Course
@@ -62,6 +64,19 @@ def alive(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+def test_states_do_not_keep_views_waiting_where_the_engine_seldom_asks(link: Callable[..., Link]) -> None:
+    teacher = link()
+    first, *rest = lessons(6, rows=STATE_ROWS)
+    teacher.teach(first)
+    assert teacher.settle(50.0)
+    teacher.hurry()
+    for lesson in rest:
+        teacher.teach(lesson)
+    time.sleep(2.0)
+    assert teacher.view(rest[-1].minute_ms) is not None
+    assert (teacher.unlearned, teacher.late) == (0, 0)
 
 
 def test_views_are_those_of_the_model_whatever_happens_to_the_learner(
@@ -200,6 +215,7 @@ def test_lessons_not_yet_learned_are_part_of_the_state(link: Callable[..., Link]
 PARENT = """
 import sys
 from daemon.clock import SystemClock
+from daemon.scoring.learner import STATE_ROWS
 from daemon.scoring.link import Link
 link = Link(["a"], SystemClock())
 link.start()
