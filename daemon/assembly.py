@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -73,7 +74,8 @@ def plan_of(config: Config, before: Plan | None = None) -> Plan:
     ruleset = ruleset_of(config.engine)
     if before:
         return Plan(ruleset, before.features, asked=before.targets)
-    asked = rules.conditions(conditions(targets_of(config)), _vocabulary(config.engine)) if config.model.enabled else ()
+    vocabulary = replace(_vocabulary(config.engine), future=True)
+    asked = rules.conditions(conditions(targets_of(config)), vocabulary) if config.model.enabled else ()
     return Plan(ruleset, features_of(config), asked=asked)
 
 

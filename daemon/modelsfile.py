@@ -7,6 +7,7 @@ The file is TOML: ``features``, a list of expressions of the rule language, one 
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import msgspec
@@ -127,7 +128,8 @@ class _File:
         for number, table in enumerate(self._tables["target"] if found else ()):
             for key in ("where", "question"):
                 if isinstance(text := table.get(key), str) and text not in KINDS:
-                    self._check_condition(("target", number, key), text, vocabulary)
+                    known = replace(vocabulary, future=key == "question")
+                    self._check_condition(("target", number, key), text, known)
         return found
 
     def _check_condition(self, path: Path, text: str, vocabulary: Vocabulary) -> None:

@@ -49,6 +49,7 @@ from daemon.engine.vocabulary import (
     EXTREMES,
     FIELDS,
     FUNCTIONS,
+    FUTURE,
     RESERVED,
     SESSIONS,
     TEXTS,
@@ -56,6 +57,8 @@ from daemon.engine.vocabulary import (
 from indicators.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from daemon.engine.errors import Position
     from daemon.engine.syntax import (
         Node,
@@ -75,7 +78,12 @@ MAX_WINDOW_MS = 86_400_000
 
 def condition(tree: Node, vocabulary: Vocabulary, errors: list[RuleError]) -> Node:
     """The normal form of a condition; mistakes are added to `errors`, and then the result means nothing."""
-    return _Checker(vocabulary, errors).truth(tree, 0, negate=False)
+    normal = _Checker(vocabulary, errors).truth(tree, 0, negate=False)
+    remedy = "compare it as it is: future_high > 1.01 * close"
+    errors += [
+        RuleError(node.at, "the future is neither looked back at nor ranked", remedy) for node in _looks_back(normal)
+    ]
+    return normal
 
 
 def number(tree: Node, vocabulary: Vocabulary, errors: list[RuleError]) -> Node:
@@ -87,6 +95,15 @@ def names(tree: Node) -> set[str]:
     """All bare names in a tree."""
     own = {tree.name} if isinstance(tree, Name) else set()
     return own.union(*(names(child) for child in tree.children))
+
+
+def _looks_back(tree: Node) -> Iterator[Node]:
+    """Whatever looks back at the future, or ranks it."""
+    if isinstance(tree, Lag | Extreme | Across | Within) and not names(tree).isdisjoint(FUTURE):
+        yield tree
+    else:
+        for child in tree.children:
+            yield from _looks_back(child)
 
 
 def is_constant(tree: Node) -> bool:
@@ -322,7 +339,7 @@ class _Checker:
 
     def _name(self, node: Name, lag: int) -> Node:
         name = ALIASES.get(node.name, node.name)
-        if name in FIELDS or name in CONTEXT:
+        if name in FIELDS or name in CONTEXT or (self._vocabulary.future and name in FUTURE):
             return self._lagged(Name(name, at=node.at), lag)
         return self._mistake(node.at, *self._unknown(name))
 

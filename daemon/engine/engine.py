@@ -130,7 +130,7 @@ class Engine:
         targets = settings.targets or (
             Target(horizon_minutes=settings.horizon_minutes, threshold_atr=settings.threshold_atr),
         )
-        self.learning = Learning(len(plan.features), targets, sessions, teacher)
+        self.learning = Learning(len(plan.features), targets, sessions, teacher, plan.outlooks)
         self.barrier = Barrier(settings.grace_ms, max(target.horizon_minutes for target in targets) + 1)
         self.watch = Watch(plan, settings.daily, settings.sectors)
         self.listings = Listings(sessions)
@@ -494,7 +494,7 @@ class Engine:
         self.counts.bars += len(now.rows)
         if now.late:
             self.counts.late += len(now.rows)
-            self.learning.observe(now.start_ms, now.rows, *now.bars[1:3])
+            self.learning.observe(now.start_ms, now.rows, *now.bars[[1, 2, 4]])
         self.learning.note(now.rows, *self.watch.close(now))
 
     def _close_minute(self, minute_ms: int) -> None:
@@ -510,7 +510,8 @@ class Engine:
         sectors = self.watch.sectors(symbols)
         holds = self.watch.asked(np.arange(len(symbols)), symbols, minute_ms, at, self.learning.scores)
         self.view = self.learning.learn(minute_ms, rows, self.watch.minutes, symbols, sectors, holds) or self.view
-        self.learning.ask(minute_ms, rows, self.watch.minutes, self.watch.atr(rows), holds)
+        kept = self.watch.kept(rows, symbols, minute_ms, at, self.learning.scores)
+        self.learning.ask(minute_ms, rows, self.watch.minutes, self.watch.atr(rows), holds, kept)
 
     def _stand_in(self, minute_ms: int) -> None:
         """Forming minutes close where no minute bar has come."""

@@ -76,7 +76,7 @@ class Evaluator:
         self._amendment = self._program([plan.leaves[text] for text in self._amended])
         self._ending = [rule for rule, tree in enumerate(plan.untils) if tree]
         self._untils = self._program([tree for tree in plan.untils if tree])
-        self._asked = self._program(plan.asked)
+        self._asked, self._kept = self._program(plan.asked), self._program(plan.kept)
         self._orders: dict[int, Program] = {}
         self._distances: tuple[Distances, Program] | None = None
         self._explanations: dict[int, tuple[tuple[str, ...], Program]] = {}
@@ -112,6 +112,10 @@ class Evaluator:
     def asked(self, rows: Longs, context: Context, score: Floats | None) -> Flags:
         """Which of the conditions that targets name hold at the last closed bars, ``bool[conditions, n]``."""
         return np.asarray(run(self._asked, self._inputs(rows, context, score, when=When.BARRIER)).T > 0.0)
+
+    def kept(self, rows: Longs, context: Context, score: Floats | None) -> Floats:
+        """What questions about the future need to know of the last closed bars, ``float64[n, kept]``."""
+        return run(self._kept, self._inputs(rows, context, score, when=When.BARRIER))
 
     def order(
         self,

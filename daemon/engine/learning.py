@@ -5,6 +5,7 @@ Learning itself happens elsewhere: answers go out through a port, `Teacher`, and
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -12,6 +13,7 @@ import numpy as np
 
 from daemon.engine.errors import StateError
 from daemon.engine.sessions import Phase
+from daemon.scoring.featurering import FeatureRing
 from daemon.scoring.judge import Judge
 from daemon.scoring.modelfigures import figures_of
 from daemon.scoring.questions import PHASES, Questions, World, phase_of
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from daemon.engine.outlook import Outlook
     from daemon.engine.sessions import Moment, SessionTable
     from daemon.scoring.modelfigures import ModelFigures
     from daemon.scoring.questions import Lesson
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
     from daemon.scoring.view import View
     from indicators import Frame
     from streams.types import Flags, Floats, Longs, Symbols
+
+_TOLD = 2_000
+"""Bytes of what was saved that an error shows."""
 
 VIEW_DELAY_MS = 2 * MINUTE_MS
 """A view that knows the answers up to minute m comes into use at the close of minute m + 2."""
@@ -54,6 +60,7 @@ class Learning:
         targets: what is asked; the first is the one whose probability is the score.
         sessions: the exchange's calendar.
         teacher: where answers go, where views come from.
+        outlooks: conditions that look ahead, by their place among the `conditions` of targets.
 
     Attributes:
         features: ``float64[capacity, k]``, at each row's last bar.
@@ -62,11 +69,22 @@ class Learning:
         card: of the first target the same in full, for people.
     """
 
-    def __init__(self, features: int, targets: Sequence[Target], sessions: SessionTable, teacher: Teacher) -> None:
+    def __init__(
+        self,
+        features: int,
+        targets: Sequence[Target],
+        sessions: SessionTable,
+        teacher: Teacher,
+        outlooks: Mapping[int, Outlook] = MappingProxyType({}),
+    ) -> None:
         self.features, self.scores = np.zeros((0, features)), np.zeros(0)
         self.judges, self.card = [Judge() for _ in targets], Scorecard()
         self._targets, self._places = tuple(targets), places(targets)
-        self._questions = [Questions(features, target, number) for number, target in enumerate(targets)]
+        self._outlooks = [None if question is None else outlooks.get(question) for _, question in self._places]
+        self._ring = FeatureRing(features, max(target.horizon_minutes for target in targets) + 1)
+        self._questions = [
+            Questions(self._ring, target, number, self._outlooks[number]) for number, target in enumerate(targets)
+        ]
         first = self._targets[0]
         self._asked = np.array([first.horizon_minutes, first.threshold_atr, features], float)
         self._sessions, self._teacher = sessions, teacher
@@ -87,6 +105,7 @@ class Learning:
         if more > 0:
             self.features = np.pad(self.features, ((0, more), (0, 0)), constant_values=np.nan)
             self.scores = np.pad(self.scores, (0, more), constant_values=np.nan)
+        self._ring.reserve(capacity)
         for questions in self._questions:
             questions.reserve(capacity)
 
@@ -94,10 +113,10 @@ class Learning:
         """Features ``float64[n, k]`` and scores ``float64[n]`` at the newest bars of `rows`."""
         self.features[rows], self.scores[rows] = features, scores
 
-    def observe(self, minute_ms: int, rows: Longs, high: Floats, low: Floats) -> None:
-        """Bars of a minute whose close did not see them; their extremes count in the questions that are open."""
+    def observe(self, minute_ms: int, rows: Longs, high: Floats, low: Floats, volume: Floats) -> None:
+        """Bars of a minute whose close did not see them; they count in the questions that are open."""
         for questions in self._questions:
-            questions.observe(minute_ms, rows, high, low)
+            questions.observe(minute_ms, rows, high, low, volume)
 
     def learn(
         self, minute_ms: int, rows: Longs, minutes: Frame, symbols: Symbols, sectors: Longs, holds: Flags
@@ -115,7 +134,7 @@ class Learning:
         Returns:
             The view that comes into use now, None if there is no new one.
         """
-        self.observe(minute_ms, rows, minutes.bar("high", rows), minutes.bar("low", rows))
+        self.observe(minute_ms, rows, *(minutes.bar(field, rows) for field in ("high", "low", "volume")))
         every = np.arange(len(symbols))
         world = World(
             minutes.last_start[every],
@@ -133,10 +152,20 @@ class Learning:
                 self._teacher.teach(lesson)
         return self._teacher.view(minute_ms - VIEW_DELAY_MS)
 
-    def ask(self, minute_ms: int, rows: Longs, minutes: Frame, atr: Floats, holds: Flags) -> None:
-        """New questions, where their horizon ends within the session; columns as `rows`, `holds` as in `learn`."""
+    def ask(self, minute_ms: int, rows: Longs, minutes: Frame, atr: Floats, holds: Flags, kept: Floats) -> None:
+        """New questions, where their horizon ends within the session.
+
+        Args:
+            minute_ms: start of the minute that has closed.
+            rows: ``int64[n]``, those with a bar of that minute.
+            minutes: minute bars.
+            atr: ``float64[n]``.
+            holds: as in `learn`.
+            kept: ``float64[n, m]``, what all targets that look ahead have to know, see `Outlook.kept`.
+        """
         if not len(rows):
             return
+        self._ring.keep(minute_ms, rows, self.features[rows])
         asked = self._sessions.at(minute_ms)
         for number, target in enumerate(self._targets):
             answered = self._sessions.at(minute_ms + target.horizon_minutes * MINUTE_MS)
@@ -144,21 +173,28 @@ class Learning:
             wanted = asked.phase == Phase.REGULAR if where is None else asked.phase != Phase.CLOSED
             if wanted and asked.phase == answered.phase:
                 chosen = np.ones(len(rows), np.bool_) if where is None else holds[where, rows]
-                self._ask(number, minute_ms, rows[chosen], minutes, atr[chosen], asked)
+                self._ask(number, minute_ms, rows[chosen], minutes, atr[chosen], asked, kept[chosen])
 
-    def _ask(self, number: int, minute_ms: int, rows: Longs, minutes: Frame, atr: Floats, at: Moment) -> None:
+    def _ask(
+        self, number: int, minute_ms: int, rows: Longs, minutes: Frame, atr: Floats, at: Moment, kept: Floats
+    ) -> None:
         phase = _phase(at)
         self._questions[number].ask(
             minute_ms,
             rows,
-            self.features[rows],
             self.scores[rows] if number == 0 else np.full(len(rows), np.nan),
             minutes.bar("close", rows),
             atr,
             phase=phase,
             base=self.judges[number].base(phase),
             bars=minutes.count[rows],
+            kept=kept[:, self._own(number)],
         )
+
+    def _own(self, number: int) -> slice:
+        """Columns of a target among what all have to know."""
+        sizes = [len(outlook.kept) if outlook else 0 for outlook in self._outlooks]
+        return slice(sum(sizes[:number]), sum(sizes[: number + 1]))
 
     def _holds(self, number: int, holds: Flags) -> Flags:
         """The condition that a target asks about."""
@@ -187,6 +223,7 @@ class Learning:
     def zero(self, rows: Longs) -> None:
         """Forget rows; questions that are open there stay unanswered."""
         self.features[rows], self.scores[rows] = np.nan, np.nan
+        self._ring.zero(rows)
         for questions in self._questions:
             questions.zero(rows)
 
@@ -197,7 +234,8 @@ class Learning:
             parts |= {_numbered("questions", number): questions, _numbered("judge", number): judge}
         named = {f"{part}/{name}": array for part, of in parts.items() for name, array in of.to_arrays().items()}
         own = {"engine/question": self._asked, "engine/features": self.features, "engine/scores": self.scores}
-        return {**named, **own, "engine/targets": self._said()}
+        kept = {f"questions/{name}": array for name, array in self._ring.to_arrays().items()}
+        return {**named, **kept, **own, "engine/targets": self._said()}
 
     def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Go on where `to_arrays` left off, after `reserve`; a card that was not saved begins anew.
@@ -210,8 +248,11 @@ class Learning:
         if saved != now:
             names = "model.horizon_minutes, model.threshold_atr and the number of features"
             raise StateError(f"{names} were {saved}, now they are {now}")
-        if not self._is_said(arrays.get("engine/targets")):
-            raise StateError("the targets of the models are others")
+        said = arrays.get("engine/targets")
+        if not self._is_said(said):
+            was = "large moves only" if said is None else said.tobytes()[:_TOLD].decode(errors="replace")
+            raise StateError(f"the targets of the models were {was}, now they are {self._said().tobytes().decode()}")
+        self._ring.load_arrays(part_of(arrays, "questions"))
         for number, (questions, judge) in enumerate(zip(self._questions, self.judges, strict=True)):
             questions.load_arrays(part_of(arrays, _numbered("questions", number)))
             judge.load_arrays(part_of(arrays, _numbered("judge", number)))

@@ -10,6 +10,7 @@ import numpy as np
 
 from daemon.engine import checks
 from daemon.engine.graph import START
+from daemon.engine.outlook import Outlook, looks_ahead
 from daemon.engine.periods import divided
 from daemon.engine.syntax import (
     COMPARISONS,
@@ -44,6 +45,8 @@ SCORES = {"score", "unusual"}
 
 BARS = (1, "")
 """What a symbol's own bars are called among the needs of a rule."""
+
+_NEVER = Number(0.0)
 
 Needs = dict[tuple[int, str], int]
 """Bars that something takes, by minutes of the timeframe and key of the indicator."""
@@ -94,6 +97,9 @@ class Plan:
         lags: bars that each of them is looked back at, by its text.
         targets: conditions of targets, as given.
         asked: the same in normal form; where one names ``coverage``, its own, by the number after those of the rules.
+            One that looks ahead never holds: it is in `outlooks`.
+        outlooks: conditions of targets that name the future, by their place among those.
+        kept: what these need to know when they are asked, in the order of `outlooks`.
         needs: for each rule, and then each of `asked`, what it takes until all that it names has a value: bars that
             each indicator must have seen, and under `BARS` those of the symbol itself. What goes by the score needs
             the features too.
@@ -114,7 +120,10 @@ class Plan:
         self.untils = tuple(rule.until and _own(rule.until, number) for number, rule in enumerate(self.rules))
         self.orders = tuple(rule.by if rule.budget or rule.group else None for rule in self.rules)
         self.targets = tuple(asked)
-        self.asked = tuple(_own(tree, number) for number, tree in enumerate(asked, len(self.rules)))
+        own_asked = [_own(tree, number) for number, tree in enumerate(asked, len(self.rules))]
+        self.outlooks = {place: Outlook(tree) for place, tree in enumerate(own_asked) if looks_ahead(tree)}
+        self.kept = tuple(tree for outlook in self.outlooks.values() for tree in outlook.kept)
+        self.asked = tuple(_NEVER if place in self.outlooks else tree for place, tree in enumerate(own_asked))
         self.judged = self._judged()
         self.outputs: dict[Node, tuple[str, str]] = {}
         self.frozen: dict[Node, int] = {}
@@ -124,7 +133,7 @@ class Plan:
         self._specs: dict[int, dict[Spec, None]] = {1: {}}
         self.learned = _most(*(self._use(tree) for tree in self.features))
         own = [self._use(tree) for tree in (*self.conditions, *self.asked)]
-        for tree in (*self.untils, *self.orders):
+        for tree in (*self.untils, *self.orders, *self.kept):
             if tree:
                 self._use(tree)
         self.specs: tuple[Spec, ...] = tuple(self._specs.pop(1))
@@ -181,7 +190,7 @@ class Plan:
     @property
     def names_unusual(self) -> bool:
         """Whether anything asks how unusual a bar is."""
-        trees = (tree for tree in (*self.conditions, *self.asked, *self.untils, *self.orders) if tree)
+        trees = (tree for tree in (*self.conditions, *self.asked, *self.kept, *self.untils, *self.orders) if tree)
         return any("unusual" in checks.names(tree) for tree in trees)
 
     def terms(self, rule: int) -> dict[str, Node]:

@@ -21,6 +21,10 @@ ALIASES = {"price": "close"}
 CONTEXT = ("score", "unusual", "minutes_since_open", "minutes_since_bar")
 """Numbers that come with a step and not from the bar."""
 
+FUTURE = ("future_high", "future_low", "future_close", "future_volume")
+"""Of the bars between a question and its answer: highest, lowest, last, all together. Questions may name them, and
+nothing else."""
+
 TEXTS = ("session", "coverage", "symbol", "sector")
 """Names that are compared to strings."""
 
@@ -67,13 +71,16 @@ class Vocabulary:
         catalogue: of indicators.
         sectors: that symbols can be of; empty where they are not known, and any name is taken.
         lists: symbols by the name of their list.
+        future: whether the names of `FUTURE` are among them.
     """
 
     catalogue: Catalogue = CATALOGUE
     sectors: tuple[str, ...] = ()
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    future: bool = False
 
     def everything(self) -> list[str]:
         """All names, for suggestions."""
-        numbers = [*FIELDS, *ALIASES, *CONTEXT, *TEXTS, *FUNCTIONS, *EXTREMES]
+        ahead = FUTURE if self.future else ()
+        numbers = [*FIELDS, *ALIASES, *CONTEXT, *ahead, *TEXTS, *FUNCTIONS, *EXTREMES]
         return [*numbers, *EVENTS, *CROSS_SECTIONS, *self.catalogue.names]

@@ -295,6 +295,12 @@ class Watch:
         self.cover(rows)
         return self.evaluator.asked(rows, self._closed(rows, symbols, minute_ms, at, 0).context, scores[rows])
 
+    def kept(self, rows: Longs, symbols: Symbols, minute_ms: int, at: Moment, scores: Floats) -> Floats:
+        """What targets that look ahead need to know of the last closed bars of `rows`, ``float64[n, kept]``."""
+        if not self.plan.kept or not len(rows):
+            return np.zeros((len(rows), len(self.plan.kept)))
+        return self.evaluator.kept(rows, self._closed(rows, symbols, minute_ms, at, 0).context, scores[rows])
+
     def sectors(self, symbols: Symbols) -> Longs:
         """Number of the sector of each symbol, ``int64[n]``; of all rows at once."""
         return self._sectors.of(symbols)

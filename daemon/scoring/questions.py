@@ -2,15 +2,16 @@
 
 A question is asked of a symbol at a closed minute m. Of moves: does any minute m+1 .. m+horizon have a high above
 ``close + threshold * ATR`` or a low below ``close - threshold * ATR``? A silent minute moves nothing. Others are
-answered by the symbol's last bar when the horizon is over. What was known when it was asked (features, score, base
-rate) is frozen with it. At the close of minute m+horizon it is answered, and only then may anything learn from it.
+answered by all bars of those minutes together, or by the symbol's last bar when the horizon is over. What was known
+when it was asked (features, score, base rate) is frozen with it. At the close of minute m+horizon it is answered, and
+only then may anything learn from it.
 
 Pure. Columns of [rows, slots]: slot ``minute % (horizon + 1)`` holds the questions of one minute.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
 
@@ -19,10 +20,11 @@ from daemon.scoring.targets import KINDS, Target
 from streams.bars import MINUTE_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from daemon.scoring.featurering import FeatureRing
     from streams.types import Flags, Floats, Longs, Symbols
 
 PHASES = 13
@@ -87,22 +89,42 @@ class World(NamedTuple):
 NOTHING = World(np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64), lambda _: np.zeros(0, np.bool_))
 
 
+class Outlook(Protocol):
+    """A condition over the bars of the window ahead; see `daemon.engine.outlook.Outlook`."""
+
+    @property
+    def kept(self) -> Sequence[object]:
+        """What it has to know of the minute when it is asked."""
+
+    def holds(self, future: Floats, kept: Floats) -> Flags:
+        """Where it holds, by highest, lowest and last price and volume of the window, ``float64[4, n]``."""
+
+
 class Questions:
     """Pending questions of all symbols.
 
     Args:
-        features: number of features k.
+        ring: where features are kept; the caller keeps those of a minute there before it asks.
         target: what is asked: see `daemon.scoring.targets.Target`.
         number: of the target, by its place in the configuration.
+        outlook: the condition of a target that looks ahead.
         capacity: rows to hold; grows by doubling.
 
     Attributes:
+        ring: as given.
         lapsed: questions dropped because a minute of their window never closed here, or their symbol was released.
     """
 
-    def __init__(self, features: int, target: Target = ANY, number: int = 0, capacity: int = 1024) -> None:
+    def __init__(
+        self,
+        ring: FeatureRing,
+        target: Target = ANY,
+        number: int = 0,
+        outlook: Outlook | None = None,
+        capacity: int = 1024,
+    ) -> None:
         self._horizon, self._threshold, self._question = target.horizon_minutes, target.threshold_atr, target.question
-        self._number = number
+        self.ring, self._number, self._outlook = ring, number, outlook
         slots = target.horizon_minutes + 1
         self.lapsed = 0
         self._minute_ms = np.full(slots, _FREE, np.int64)
@@ -113,7 +135,10 @@ class Questions:
         self._lower = np.full((capacity, slots), np.nan)
         self._score = np.full((capacity, slots), np.nan)
         self._moved = np.zeros((capacity, slots), np.bool_)
-        self._features = np.zeros((capacity, slots, features), np.float32)
+        ahead = capacity if outlook else 0
+        self._high, self._low = np.full((ahead, slots), np.nan), np.full((ahead, slots), np.nan)
+        self._volume = np.zeros((ahead, slots))
+        self._kept = np.zeros((ahead, slots, len(outlook.kept) if outlook else 0))
         self._symbols: Symbols = np.zeros(0, "S16")
         self._lexical: NDArray[np.intp] = np.zeros(0, np.intp)
 
@@ -132,13 +157,14 @@ class Questions:
             _grown(column, more, np.nan) for column in (self._upper, self._lower, self._score)
         )
         self._moved = _grown(self._moved, more, 0)
-        self._features = _grown(self._features, more, 0)
+        if self._outlook:
+            self._high, self._low = (_grown(column, more, np.nan) for column in (self._high, self._low))
+            self._volume, self._kept = _grown(self._volume, more, 0.0), _grown(self._kept, more, 0.0)
 
     def ask(
         self,
         minute_ms: int,
         rows: Longs,
-        features: Floats,
         score: Floats,
         close: Floats,
         atr: Floats,
@@ -146,6 +172,7 @@ class Questions:
         phase: int,
         base: float,
         bars: Longs | None = None,
+        kept: Floats | None = None,
     ) -> int:
         """Ask the question of this minute, once a minute, of every row whose ATR is known and above zero.
 
@@ -153,17 +180,16 @@ class Questions:
             minute_ms: start of the minute that has just closed.
             rows: ``int64[n]``, unique; the caller leaves out what is not eligible (the horizon has to end
                 within the regular session).
-            features: ``float64[n, k]``, kept as float32; what float32 cannot hold becomes infinite, that is,
-                missing.
             score: ``float64[n]``, the prediction as issued, NaN for none.
             close: ``float64[n]``.
             atr: ``float64[n]``, same unit as `close`.
             phase: see `phase_of`.
             base: base rate of the phase, as issued.
             bars: ``int64[n]``, bars that each row has had by now; conditions of the rule language need it.
+            kept: ``float64[n, m]``, what the outlook has to know.
 
         Returns:
-            The number of questions asked. Cost: O(n k).
+            The number of questions asked. Cost: O(n).
         """
         self.reserve(int(rows.max(initial=-1)) + 1)
         slot = self._slot(minute_ms)
@@ -181,11 +207,11 @@ class Questions:
         self._lower[asked, slot] = self._lows(close - reach, bars)[able]
         self._score[asked, slot] = score[able]
         self._moved[asked, slot] = False
-        with np.errstate(over="ignore"):
-            self._features[asked, slot] = features[able]
+        if kept is not None and self._outlook:
+            self._kept[asked, slot] = kept[able]
         return len(asked)
 
-    def observe(self, minute_ms: int, rows: Longs, high: Floats, low: Floats) -> None:
+    def observe(self, minute_ms: int, rows: Longs, high: Floats, low: Floats, volume: Floats) -> None:
         """Let the bars of one minute move what is pending; a late bar counts as long as its window is open.
 
         Args:
@@ -193,14 +219,26 @@ class Questions:
             rows: ``int64[n]``, unique.
             high: ``float64[n]``.
             low: ``float64[n]``.
+            volume: ``float64[n]``.
         """
-        if self._question not in _MOVES:
+        if self._question not in _MOVES and not self._outlook:
             return
         self.reserve(int(rows.max(initial=-1)) + 1)
         age = minute_ms - self._minute_ms
         within = (self._minute_ms != _FREE) & (age > 0) & (age <= self._horizon * MINUTE_MS)
+        if self._outlook:
+            self._look(rows, within, high, low, volume)
+            return
         beyond = (high[:, None] > self._upper[rows]) | (low[:, None] < self._lower[rows])
         self._moved[rows] |= beyond & within
+
+    def _look(self, rows: Longs, within: Flags, high: Floats, low: Floats, volume: Floats) -> None:
+        """Bars of one minute go into the windows that are open."""
+        slots = np.flatnonzero(within)
+        at = rows[:, None], slots[None, :]
+        self._high[at] = np.fmax(self._high[at], high[:, None])
+        self._low[at] = np.fmin(self._low[at], low[:, None])
+        self._volume[at] += volume[:, None]
 
     def lapse(self) -> None:
         """Drop all that is pending: a minute of its window was not seen."""
@@ -240,9 +278,7 @@ class Questions:
         rows = np.atleast_1d(rows)
         rows = rows[rows < len(self._upper)]
         self.lapsed += int(np.isfinite(self._upper[rows]).sum())
-        self._upper[rows] = self._lower[rows] = self._score[rows] = np.nan
-        self._moved[rows] = False
-        self._features[rows] = 0.0
+        self._clear(rows)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The whole state, views that are good until the next call; `load_arrays` copies, and continues bit for bit."""
@@ -265,7 +301,8 @@ class Questions:
         self.lapsed = int(arrays["lapsed"][0]) if "lapsed" in arrays else 0
 
     def _columns(self) -> dict[str, NDArray[Any]]:
-        names = ("minute_ms", "closes", "phase", "base", "upper", "lower", "score", "moved", "features")
+        ahead = ("high", "low", "volume", "kept") if self._outlook else ()
+        names = ("minute_ms", "closes", "phase", "base", "upper", "lower", "score", "moved", *ahead)
         return {name: getattr(self, f"_{name}") for name in names}
 
     def _slot(self, minute_ms: int) -> int:
@@ -280,7 +317,7 @@ class Questions:
             int(self._phase[slot]),
             float(self._base[slot]),
             rows,
-            self._features[rows, slot],
+            self.ring.of(int(self._minute_ms[slot]), rows),
             self._score[rows, slot],
             self._answers(rows, slot, world),
             sectors[rows],
@@ -297,7 +334,7 @@ class Questions:
 
     def _whole(self, rows: NDArray[np.intp], slot: int, world: World) -> NDArray[np.intp]:
         """A condition looks back by bars: it is answered where every minute of the window had one, else it lapses."""
-        if self._question in KINDS:
+        if self._question in KINDS or self._outlook:
             return rows
         whole = world.bars[rows] - self._lower[rows, slot] == self._horizon
         self.lapsed += int((~whole).sum())
@@ -308,6 +345,10 @@ class Questions:
         if self._question in _MOVES:
             return np.asarray(self._moved[rows, slot])
         traded = world.last_start[rows] > self._minute_ms[slot]
+        if self._outlook:
+            last = np.where(traded, world.close[rows], np.nan)
+            future = np.stack([self._high[rows, slot], self._low[rows, slot], last, self._volume[rows, slot]])
+            return self._outlook.holds(future, self._kept[rows, slot].T)
         if self._question == "direction":
             return np.asarray(traded & (world.close[rows] > self._upper[rows, slot]))
         return np.asarray(traded & world.holds(self._number)[rows])
@@ -326,8 +367,15 @@ class Questions:
 
     def _free(self, slot: int) -> None:
         self._minute_ms[slot] = _FREE
-        self._upper[:, slot] = self._lower[:, slot] = self._score[:, slot] = np.nan
-        self._moved[:, slot] = False
+        self._clear((slice(None), slot))
+
+    def _clear(self, at: Any) -> None:
+        """As if nothing had been asked there."""
+        self._upper[at] = self._lower[at] = self._score[at] = np.nan
+        self._moved[at] = False
+        if self._outlook:
+            self._high[at] = self._low[at] = np.nan
+            self._volume[at] = 0.0
 
 
 def _grown(column: _Column, more: int, fill: float) -> _Column:

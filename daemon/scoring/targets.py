@@ -22,7 +22,9 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         name: once a configuration.
         question: ``large_move`` (price moves by more than `threshold_atr` ATR, up or down), ``up_excursion`` (up),
             ``direction`` (the last close within the horizon is above the present one), or a condition of the rule
-            language, which is looked at when the horizon is over, at the symbol's last bar.
+            language. Where that names the future (``future_high``, ``future_low``, ``future_close``,
+            ``future_volume``: of the bars within the horizon), all else in it is of the minute in which it is asked;
+            where it does not, it is looked at when the horizon is over, at the symbol's last bar.
         horizon_minutes: how far it looks ahead.
         threshold_atr: of the first two.
         where: a condition of the rule language: whom it is put to.

@@ -37,13 +37,21 @@ def test_the_example_of_the_page_is_a_file() -> None:
     learned = load(example)
     assert [recipe.name for recipe in learned.recipes] == ["logistic", "adagrad", "trees"]
     assert len(learned.features) == 4
-    assert [target.name for target in learned.targets] == ["large_move", "up", "above-vwap"]
+    assert [target.name for target in learned.targets] == ["large_move", "up", "squeeze"]
 
 
 def test_the_page_lists_every_key_of_a_model_and_of_a_target() -> None:
     page = (DOCS / "learning.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \|.*\|$", page.split("Of a `[[model]]`")[1].split("## State")[0], re.MULTILINE)
     assert rows == [*Recipe.__struct_fields__, *Target.__struct_fields__]
+
+
+def test_only_a_question_names_the_future() -> None:
+    ahead = '[[target]]\nname = "a"\nquestion = "future_high > 1.02 * close"'
+    assert load(ahead).targets == (Target("a", "future_high > 1.02 * close"),)
+    (found,) = [line for line in mistakes(f'{ahead}\nwhere = "future_low > 1"') if "future" in line]
+    assert 'unknown name "future_low"' in found
+    assert any("future_low" in line for line in mistakes('features = ["future_low / close"]'))
 
 
 def test_all_mistakes_come_at_once_with_their_places() -> None:

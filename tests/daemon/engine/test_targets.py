@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import talib
 
 from daemon.engine import rules
 from daemon.engine.engine import Engine, Settings
 from daemon.engine.plan import Plan
 from daemon.engine.sessions import SessionTable
+from daemon.engine.vocabulary import Vocabulary
 from daemon.scoring.targets import Target, conditions
 from streams.bars import MINUTE_MS, concat, empty
 
@@ -20,11 +22,15 @@ if TYPE_CHECKING:
     from streams.bars import BarBatch
 
 OPEN = 1_736_173_800_000
+AHEAD = (
+    "(future_high > close + atr(14) or future_low < close - 2 * atr(14)) and future_close > low and future_volume > 250"
+)
 TARGETS = (
     Target("moves", horizon_minutes=5, threshold_atr=1.0),
     Target("up", "up_excursion", horizon_minutes=5, threshold_atr=1.0),
     Target("rises", "direction", horizon_minutes=3),
     Target("rose", "close > close[2]", horizon_minutes=2, where="close > 50 and volume > 0"),
+    Target("ahead", AHEAD, horizon_minutes=4),
 )
 
 
@@ -62,7 +68,9 @@ def bars_of(minutes: int = 90, symbols: int = 6, seed: int = 1, *, silent: float
 def engine_of(teacher: Recorder) -> Engine:
     sessions = SessionTable(np.array([OPEN]), np.array([OPEN + 390 * MINUTE_MS]))
     ruleset = rules.load('[[rule]]\nname = "none"\nwhere = "close < 0"\n', "none")
-    plan = Plan(ruleset, rules.features(["rsi(14)"]), asked=rules.conditions(conditions(TARGETS)))
+    plan = Plan(
+        ruleset, rules.features(["rsi(14)"]), asked=rules.conditions(conditions(TARGETS), Vocabulary(future=True))
+    )
     return Engine(plan, sessions, teacher, Settings(targets=TARGETS))
 
 
@@ -104,7 +112,7 @@ def test_each_target_is_answered_at_its_own_horizon_as_the_bars_say(bars: BarBat
     moves, up = ([x for x in lessons if x.target == number] for number in (0, 1))
     assert all((a.answer >= b.answer).all() for a, b in zip(moves, up, strict=True))
     assert sum(x.answer.sum() for x in moves) > sum(x.answer.sum() for x in up) > 20
-    assert {lesson.target for lesson in lessons} == {0, 1, 2, 3}
+    assert {lesson.target for lesson in lessons} == {0, 1, 2, 3, 4}
 
 
 @pytest.mark.parametrize("cut", [100, 205, 333])
@@ -167,6 +175,32 @@ def test_a_state_from_before_there_were_targets_is_of_large_moves_only(bars: Bar
     engine(Target()).load_arrays(arrays)
     with pytest.raises(Exception, match="targets"):
         engine(Target(question=question)).load_arrays(arrays)
+
+
+def test_a_condition_of_the_future_is_answered_by_the_bars_of_the_window_wherever_they_are() -> None:
+    bars, teacher = bars_of(silent=0.4, seed=5), Recorder()
+    engine = engine_of(teacher)
+    engine.step(bars)
+    engine.advance(2**60)
+    lessons = [lesson for lesson in teacher.heard if TARGETS[lesson.target].name == "ahead"]
+    answers = []
+    for lesson in lessons:
+        for row, answer in zip(lesson.rows.tolist(), lesson.answer.tolist(), strict=True):
+            own = bars.take(bars.symbol == engine.symbols.symbols[row])
+            after_ms = own.start_ms - lesson.asked_ms
+            window = own.take((after_ms > 0) & (after_ms <= 4 * MINUTE_MS)).values
+            known = own.take(own.start_ms <= lesson.asked_ms).values
+            atr = talib.ATR(known[1], known[2], known[3], 14)[-1]
+            close, low = known[3, -1], known[2, -1]
+            holds = bool(
+                window.size
+                and (window[1].max() > close + atr or window[2].min() < close - 2 * atr)
+                and window[3, -1] > low
+                and window[4].sum() > 250
+            )
+            answers.append((holds, answer))
+    assert all(holds == answer for holds, answer in answers)
+    assert 30 < sum(answer for _, answer in answers) < len(answers) - 30
 
 
 def test_a_condition_is_answered_only_where_every_minute_of_the_window_had_a_bar() -> None:
