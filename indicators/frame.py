@@ -85,6 +85,10 @@ class Frame:
         """Row of `out` that holds an output: ``column("rsi(14)", "rsi")``. KeyError if it is not computed."""
         return self._columns[key, output]
 
+    def state(self, key: str) -> Floats:
+        """State of an indicator, ``float64[capacity, width]``; goes stale as arrays do. KeyError if it is not computed."""
+        return self._states[key]
+
     def update(self, rows: Longs, start_ms: Longs, bars: Floats, session: Longs, outside: Floats | None = None) -> None:
         """Close one bar for each of `rows` and write the values into `out`.
 
@@ -255,8 +259,8 @@ class Frame:
         self._lagged = np.empty(len(self._lags) * capacity)
         room = np.zeros(sum(spec.width for spec in self.specs) * capacity)
         self._instances = placed(self.specs, room, self._reads, self.out, self.peeked)
-        states = {i.spec.key: i.state for i in self._instances}
-        self._checkpoints = Checkpoints(self._corrections, capacity, room, states)
+        self._states = {i.spec.key: i.state for i in self._instances}
+        self._checkpoints = Checkpoints(self._corrections, capacity, room, self._states)
 
     def _located(self, rows: Longs, start_ms: Longs) -> tuple[Longs, Longs]:
         """Rows, and the number that the bar of `start_ms` has or would have, -1 where it cannot be corrected."""

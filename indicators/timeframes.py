@@ -239,8 +239,7 @@ class Timeframes:
         return [(minutes, self.frames[minutes]) for minutes in self._builders]
 
     def _built(self, minutes: int) -> Floats:
-        built: Floats = self.frames[1].to_arrays()[f"state/{self._builders[minutes].key}"].T
-        return built
+        return self.frames[1].state(self._builders[minutes].key).T
 
     def _begin(self, minutes: int, start_ms: Longs, session: Longs) -> Longs:
         length = minutes * MINUTE_MS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
@@ -141,27 +142,27 @@ class Plan:
         scored = (self.learned if self._is_scored(tree) else {} for tree in (*self.conditions, *self.asked))
         self.needs = tuple(_most(*both) for both in zip(own, scored, strict=True))
 
-    @property
+    @cached_property
     def has_tick(self) -> bool:
         """Whether any rule is evaluated on the forming bar."""
         return bool(self.judged[When.FORMING].any())
 
-    @property
+    @cached_property
     def across(self) -> dict[Across, int]:
         """Those of the frozen columns that are cross-sections."""
         return {leaf: column for leaf, column in self.frozen.items() if isinstance(leaf, Across)}
 
-    @property
+    @cached_property
     def lists(self) -> dict[In, int]:
         """Those of the frozen columns that say who is in a list."""
         return {leaf: column for leaf, column in self.frozen.items() if isinstance(leaf, In)}
 
-    @property
+    @cached_property
     def covered(self) -> dict[int, int]:
         """Those of the frozen columns that say whether a rule is covered, by the rule."""
         return {leaf.rule: column for leaf, column in self.frozen.items() if isinstance(leaf, Covered)}
 
-    @property
+    @cached_property
     def periods(self) -> list[Longer]:
         """Those of the frozen columns that are indicators of longer timeframes."""
         return [
@@ -187,7 +188,7 @@ class Plan:
     def _is_scored(tree: Node) -> bool:
         return bool(SCORES & set(checks.names(tree)))
 
-    @property
+    @cached_property
     def names_unusual(self) -> bool:
         """Whether anything asks how unusual a bar is."""
         trees = (tree for tree in (*self.conditions, *self.asked, *self.kept, *self.untils, *self.orders) if tree)
