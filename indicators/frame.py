@@ -86,7 +86,7 @@ class Frame:
         return self._columns[key, output]
 
     def state(self, key: str) -> Floats:
-        """State of an indicator, ``float64[capacity, width]``; goes stale as arrays do. KeyError if it is not computed."""
+        """State of an indicator, ``float64[capacity, width]``, stale as arrays go; KeyError if it is not computed."""
         return self._states[key]
 
     def update(self, rows: Longs, start_ms: Longs, bars: Floats, session: Longs, outside: Floats | None = None) -> None:
