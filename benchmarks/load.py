@@ -1,9 +1,9 @@
 """The whole market on this machine: a simulated exchange, the daemon beside it, both real processes, real time.
 
-``python -m benchmarks.load [--minutes 10] [--symbols 10000] [--without-model]`` prints one JSON document: what came
-and what was lost, memory by minute, CPU, how long a frame took to become an alert in the Redis stream, and how far
-the learner was behind. The daemon goes on from the last hour of the day before, so that indicators are warm, models
-have learned, and answers are due from the third minute on: the question looks two minutes ahead here.
+``python -m benchmarks.load [--minutes 10] [--symbols 10000] [--without-learning | --without-model]`` prints one JSON
+document: what came and what was lost, memory by minute, CPU, how long a frame took to become an alert in the Redis
+stream, and how far the learner was behind. The daemon goes on from the last hour of the day before, so that indicators
+are warm, models have learned, and answers are due from the third minute on: the question looks two minutes ahead here.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def warm(symbols: int) -> None:
         teacher.close()
 
 
-def run(minutes: float, symbols: int, *, model: bool) -> dict[str, object]:
+def run(minutes: float, symbols: int, *, model: bool = True, learn: bool = True) -> dict[str, object]:
     feed, http = free_port(), free_port()
     with tempfile.TemporaryDirectory(prefix="technic-load-") as folder:
         environment = {
@@ -113,6 +113,7 @@ def run(minutes: float, symbols: int, *, model: bool) -> dict[str, object]:
         exchange = [*technic(), "simulate", *market]
         again = [sys.executable, "-m", "benchmarks.load", "--warm", "--symbols", str(symbols)]
         subprocess.run(again, env=environment, check=True)
+        environment["TECHNIC_MODEL__LEARN"] = str(learn).lower()
         with subprocess.Popen(exchange, stdout=subprocess.DEVNULL) as simulator:
             with subprocess.Popen([*technic(), "run"], env=environment) as daemon:
                 samples = watch(http, minutes, daemon)
@@ -177,9 +178,11 @@ if __name__ == "__main__":
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--symbols", type=int, default=10_000)
     parser.add_argument("--without-model", action="store_true")
+    parser.add_argument("--without-learning", action="store_true")
     parser.add_argument("--warm", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.warm:
         warm(given.symbols)
     else:
-        print(json.dumps(run(given.minutes, given.symbols, model=not given.without_model)))
+        learn = not given.without_learning
+        print(json.dumps(run(given.minutes, given.symbols, model=not given.without_model, learn=learn)))

@@ -197,7 +197,8 @@ def teacher_of(config: Config, clock: Clock, *, patient: bool, folder: Path | No
         Course(target.name, target.horizon_minutes, learned.recipes, unusual=number == 0)
         for number, target in enumerate(targets_of(config))
     ]
-    return Link(learned.features, clock, PATIENCE_S if patient else 0.0, courses=courses, folder=folder)
+    patience_s, learns = PATIENCE_S if patient else 0.0, config.model.learn
+    return Link(learned.features, clock, patience_s, courses=courses, folder=folder, learns=learns)
 
 
 def engine_of(config: Config, plan: Plan, teacher: Teacher | None, sessions: SessionTable) -> Engine:

@@ -220,6 +220,10 @@ class ModelSection(Section):
     """The question that the online model learns to answer."""
 
     enabled: bool = Field(default=True, description="Learn and score; without, `score` is never known.")
+    learn: bool = Field(
+        default=True,
+        description="Learn from answers; without, what was learned before scores on, and is never changed.",
+    )
     horizon_minutes: int = Field(default=15, ge=1, le=120, description="How far the question looks ahead, minutes.")
     threshold_atr: float = Field(
         default=4.0, gt=0, le=100, description="How far price has to move for a yes, in ATR(14) of minute bars."

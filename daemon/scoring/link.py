@@ -80,6 +80,7 @@ class Link:
             without.
         courses: how each target is learned; one plain logistic regression where none is given.
         folder: where answers are remembered across processes, None for nowhere.
+        learns: whether there is a learner at all; else views are those of the state that is loaded, for good.
 
     Attributes:
         dropped: lessons that were never learned.
@@ -97,7 +98,10 @@ class Link:
         backlog: int = BACKLOG,
         courses: Sequence[Course] = (Course("plain", recipes=(PLAIN,), memory_rows=0),),
         folder: Path | None = None,
+        *,
+        learns: bool = True,
     ) -> None:
+        self._learns = learns
         self._features, self._courses, self._folder = tuple(features), tuple(courses), folder
         self._clock, self._patience_s, self._backlog = clock, patience_s, backlog
         self._child: Child | None = None
@@ -132,7 +136,7 @@ class Link:
 
     def start(self) -> None:
         """Start the process now instead of at the first lesson; it gets ready by itself."""
-        if self._child is None and self._clock.monotonic_s() >= self._start_at_s:
+        if self._learns and self._child is None and self._clock.monotonic_s() >= self._start_at_s:
             self._child, self._asked = Child(self._backlog + _SINCE_STATE + 3), False
             self._child.send(wire.hello(self._features, self._courses, self._folder, self._state))
             for pending in self._taught:
@@ -144,6 +148,8 @@ class Link:
         Raises:
             LearnerFailingError: with patience only, see `view`.
         """
+        if not self._learns:
+            return
         self._pump(0.0)
         if not self._wait(self._has_room):
             self._give_up()
@@ -281,7 +287,9 @@ class Link:
         return self.unlearned < self._backlog
 
     def _owes(self, minute_ms: int, target: int) -> bool:
-        return any(p.number > self._viewed and p.target == target and p.minute_ms <= minute_ms for p in self._taught)
+        return self._learns and any(
+            p.number > self._viewed and p.target == target and p.minute_ms <= minute_ms for p in self._taught
+        )
 
     def _wait(self, ready: Callable[[], bool], wait_s: float | None = None) -> bool:
         """Pump until `ready`; False when that takes longer than `wait_s`, or will not come at all.

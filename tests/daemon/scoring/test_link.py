@@ -66,6 +66,23 @@ def alive(pid: int) -> bool:
     return state != "Z"
 
 
+def test_without_learning_what_was_learned_before_scores_on(link: Callable[..., Link]) -> None:
+    teacher = link()
+    *before, last = lessons(12)
+    for lesson in before:
+        teacher.teach(lesson)
+    view = teacher.view(before[-1].minute_ms)
+    fixed = Link(NAMES, CLOCK, 0.0, courses=[COURSE], learns=False)
+    fixed.load_arrays(teacher.to_arrays())
+    fixed.start()
+    assert bits(fixed.view(last.minute_ms)) == bits(view)
+    fixed.teach(last)
+    assert fixed.view(last.minute_ms + MINUTE_MS) is None
+    assert (fixed.pid, fixed.unlearned, fixed.dropped, fixed.late, fixed.deaths) == (None, 0, 0, 0, 0)
+    kept, saved = fixed.to_arrays(), teacher.to_arrays()
+    assert {name for name in saved if saved[name].tobytes() != kept[name].tobytes()} == set()
+
+
 def test_states_do_not_keep_views_waiting_where_the_engine_seldom_asks(link: Callable[..., Link]) -> None:
     teacher = link()
     first, *rest = lessons(6, rows=STATE_ROWS)
