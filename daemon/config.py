@@ -221,8 +221,7 @@ class ModelSection(Section):
 
     enabled: bool = Field(default=True, description="Learn and score; without, `score` is never known.")
     learn: bool = Field(
-        default=True,
-        description="Learn from answers; without, what was learned before scores on, and is never changed.",
+        default=True, description="Learn from answers; without, what was learned before scores on, unchanged."
     )
     horizon_minutes: int = Field(default=15, ge=1, le=120, description="How far the question looks ahead, minutes.")
     threshold_atr: float = Field(
