@@ -199,6 +199,10 @@ class Timeframes:
                 np.copyto(now.outside[MARKET], level, where=~np.isnan(level))
             self.update(*now)
             yield now
+        self.close_again()
+
+    def close_again(self) -> None:
+        """Minutes were taken that lie before the last `close`: what it closed is closed again."""
         self.close(self.closed_ms, None if self._session_ms == _ANY else self._session_ms)
 
     def reserve(self, capacity: int) -> None:

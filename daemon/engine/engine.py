@@ -19,13 +19,14 @@ from daemon.engine.plan import When
 from daemon.engine.runs import runs
 from daemon.engine.sectors import Sectors
 from daemon.engine.sessions import NO_DAY
+from daemon.engine.waiting import Waiting
 from daemon.engine.watch import Step, Watch
 from daemon.scoring import view as views
 from daemon.scoring.features import fingerprint
 from daemon.scoring.targets import Target
 from indicators import SymbolTable
 from indicators.forming import Forming
-from streams.bars import MINUTE_MS
+from streams.bars import FIELDS, MINUTE_MS, concat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -52,6 +53,11 @@ NO_DAYS = DailyTable(np.zeros(0, "S16"), np.zeros(0, np.int64), np.zeros((5, 0))
 NO_SECTORS = Sectors({})
 """Where none are configured: all symbols are of one group."""
 
+
+_DAY_VOLUME = FIELDS.index("day_volume")
+
+OVERDUE_MS = MINUTE_MS
+"""A bar that comes so long after its end is late, whether or not the market's minute has closed."""
 
 NOTICES = 64
 """Notices that wait to be told, at most: some two a day."""
@@ -80,12 +86,14 @@ class Counts(msgspec.Struct):
         bars: bars that entered indicator state (minute bars and stand-ins).
         seconds: second bars taken into forming minutes.
         stood_in: minutes closed from second bars because no minute bar had come.
-        late: bars taken after the market's minute had closed.
+        late: bars taken after the market's minute had closed, or more than a minute after their end.
         repeated: bars left out because the same bar was taken before.
         revised: bars that corrected one taken before, or came after a newer one of their symbol.
         outdated: bars left out because they are too old to correct anything.
         excess: bars left out because the symbol table is full.
         off_hours: bars left out because they lie outside the hours that are watched.
+        waited: bars kept because their symbol waits for what a gap has hidden.
+        mended: bars that were brought for such a gap.
         minutes: market minutes closed.
     """
 
@@ -99,6 +107,8 @@ class Counts(msgspec.Struct):
     excess: int = 0
     off_hours: int = 0
     minutes: int = 0
+    waited: int = 0
+    mended: int = 0
 
 
 class Engine:
@@ -115,6 +125,8 @@ class Engine:
         learning: what the model is asked and has answered.
         outcomes: what becomes of alerts.
         listings: when each symbol was last heard of.
+        waiting: who waits for what a gap has hidden.
+        day_volume: ``float64[capacity]``, shares of the day so far as the newest bar told, NaN where none has.
         notices: what people should know, for whoever tells them to take out; the oldest go when nobody does.
         released: rows that were taken from symbols which are traded no more.
         watch: what rules see and have said.
@@ -135,6 +147,8 @@ class Engine:
         self.watch = Watch(plan, settings.daily, settings.sectors)
         self.listings = Listings(sessions)
         self.outcomes = Outcomes()
+        self.waiting = Waiting()
+        self.day_volume = np.full(0, np.nan)
         self.notices: deque[Notice] = deque(maxlen=NOTICES)
         self.released = 0
         self.counts = Counts()
@@ -189,6 +203,46 @@ class Engine:
     def most_symbols(self) -> int:
         """Symbols that may be followed, by the settings; a restored state may hold more."""
         return self._settings.max_symbols
+
+    def suspend(self, since_ms: int) -> int:
+        """The feed had a gap: every symbol whose newest bar starts before `since_ms` waits for `mend`.
+
+        Nothing stands in for minutes of which only some seconds came.
+
+        Args:
+            since_ms: start of the newest minute whose bars may be missing.
+
+        Returns:
+            How many wait now.
+        """
+        size = self.symbols.size
+        rows = np.flatnonzero((self.watch.minutes.last_start[:size] < since_ms) & (self.symbols.symbols != b""))
+        self.waiting.begin(rows)
+        self._forming.zero(rows)
+        return self.waiting.count
+
+    def mend(self, symbols: Symbols, missing: BarBatch, now_ms: int) -> list[Alert]:
+        """What was missing of symbols that wait is known: it is taken, then what was kept, and they wait no longer.
+
+        Args:
+            symbols: ``S16[n]``; of those that do not wait, bars are taken all the same.
+            missing: minute bars, of these symbols only, in any order; none for those that did not trade. Of a bar that
+                came by the feed too, that one counts.
+            now_ms: market time.
+
+        Returns:
+            The alerts that the gap had hidden, marked late, and those of the bars kept. Cost: as of `step`.
+        """
+        rows = self.symbols.rows(symbols)
+        self._reserve()
+        kept = self.waiting.end(rows[rows >= 0])
+        known = set(zip(kept.symbol.tolist(), kept.start_ms.tolist(), strict=True))
+        fresh = [pair not in known for pair in zip(missing.symbol.tolist(), missing.start_ms.tolist(), strict=True)]
+        missing = missing.take(np.array(fresh, np.bool_))
+        self.counts.mended += missing.size
+        both = concat([missing.take(np.argsort(missing.start_ms, kind="stable")), kept])
+        both = both._replace(arrival_ms=np.maximum(both.arrival_ms, now_ms))
+        return self.step(both.take(np.argsort(both.start_ms, kind="stable")))
 
     def flush(self) -> list[Alert]:
         """Alerts of a step that failed, as far as it came."""
@@ -305,7 +359,7 @@ class Engine:
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The whole state as plain arrays by ``part/name``; most are views, good until the next step."""
-        own = {"forming": self._forming, "listings": self.listings, "outcomes": self.outcomes}
+        own = {"forming": self._forming, "listings": self.listings, "outcomes": self.outcomes, "waiting": self.waiting}
         named = {**self.watch.parts(), **own}
         arrays = {f"{name}/{key}": array for name, part in named.items() for key, array in part.to_arrays().items()}
         view = {} if self.view is None else self.view.to_arrays()
@@ -317,6 +371,7 @@ class Engine:
             "engine/barrier": self.barrier.to_array(),
             "engine/counts": np.array(msgspec.structs.astuple(self.counts), np.int64),
             "engine/disagreed": self.disagreed,
+            "engine/day volume": self.day_volume,
             "engine/features of": fingerprint(self.plan.feature_texts),
             "engine/raised": np.frombuffer(msgspec.json.encode(self.watch.raised), np.uint8),
         }
@@ -339,6 +394,8 @@ class Engine:
         for name in self.watch.parts():
             self.watch.load(name, part_of(arrays, name))
         self._forming.load_arrays(part_of(arrays, "forming"))
+        self.waiting.load_arrays(part_of(arrays, "waiting"))
+        self.day_volume = arrays.get("engine/day volume", np.full(0, np.nan)).astype(np.float64)
         self._named = -1
         self._reserve()
         self.listings.load_arrays(part_of(arrays, "listings"), self.watch.minutes.last_start)
@@ -387,6 +444,7 @@ class Engine:
         for minute_ms in self.barrier.advance(now_ms):
             self._close_minute(minute_ms)
         self.listings.begin(day)
+        self.day_volume[:] = np.nan
         rows = self.listings.quiet(self.symbols.symbols)
         if len(rows):
             self.notices.append(released(self.symbols.symbols[rows]))
@@ -396,8 +454,9 @@ class Engine:
 
     def _forget(self, rows: Longs) -> None:
         """All of `rows` is as if nothing had been there."""
-        for part in (self.watch, self.learning, self._forming, self.listings, self.outcomes):
+        for part in (self.watch, self.learning, self._forming, self.listings, self.outcomes, self.waiting):
             part.zero(rows)
+        self.day_volume[rows] = np.nan
 
     def _step_within(self, batch: BarBatch) -> None:
         """Bars in order of arrival, the first of which may begin a day and no other."""
@@ -414,12 +473,20 @@ class Engine:
     def _take(self, batch: BarBatch, rows: Longs) -> None:
         """Bars between two closes; each row's in the order in which they came, whatever else came between them."""
         kept = self._watched(batch, rows)
+        np.fmax.at(self.day_volume, rows[kept], batch.values[_DAY_VOLUME, kept])
+        if self.waiting.kept or self.waiting.rows.any():
+            watched = kept.sum()
+            kept &= self.waiting.keep(batch, np.where(kept, rows, -1))
+            self.counts.waited += int(watched - kept.sum())
         if not kept.all():
             batch, rows = batch.take(kept), rows[kept]
         ends = 2 * (batch.start_ms + batch.length_ms) + (batch.length_ms >= MINUTE_MS)
+        late = self.counts.late
         for chosen in runs(rows, ends):
             take = self._take_minutes if ends[chosen[0]] % 2 else self._take_seconds
             take(batch.take(chosen), rows[chosen], chosen)
+        if self.counts.late > late:
+            self.watch.rejoin(np.unique(rows))
         self.watch.gather()
 
     def _watched(self, batch: BarBatch, rows: Longs) -> Flags:
@@ -486,7 +553,8 @@ class Engine:
     def _step(self, batch: BarBatch, rows: Longs, order: Positions) -> Step:
         """Minute bars of one start."""
         start_ms = int(batch.start_ms[0])
-        at, late = self._sessions.at(start_ms), start_ms <= self.barrier.closed_ms
+        overdue = int(batch.arrival_ms[0]) - start_ms - int(batch.length_ms[0]) > OVERDUE_MS
+        at, late = self._sessions.at(start_ms), start_ms <= self.barrier.closed_ms or overdue
         return Step(rows, batch.symbol, start_ms, at, batch.values[:6], batch.arrival_ms, order, late)
 
     def _close_bars(self, now: Step) -> None:
@@ -534,6 +602,8 @@ class Engine:
         self._forming.reserve(capacity)
         self.learning.reserve(capacity)
         self.listings.reserve(capacity)
+        self.waiting.reserve(capacity)
+        self.day_volume = np.pad(self.day_volume, (0, capacity - len(self.day_volume)), constant_values=np.nan)
         if self.symbols.changes != self._named:
             self.watch.know_symbols(self.symbols.symbols)
             self._named = self.symbols.changes

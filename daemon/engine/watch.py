@@ -185,10 +185,17 @@ class Watch:
                 self.evaluator.renew(begun)
         self._timeframes.update(*now.columns(), self._outside(now.rows))
         self._days.take(now.rows, now.start_ms, now.bars, now.at)
+        if now.late:
+            self.evaluator.renew(now.rows)  # longer bars as they stood then
         features, score = self._score(now)
         self._fire(now, score, features)
         self.evaluator.commit(now.rows, now.context, score)
         return features, score
+
+    def rejoin(self, rows: Longs) -> None:
+        """Bars of `rows` came late, and all of them have been taken: longer bars are those of now again."""
+        self._timeframes.close_again()
+        self.evaluator.renew(rows)
 
     def peek(self, now: Step) -> None:
         """Rules with ``evaluate = "tick"`` on forming bars; closed state stays as it is."""
