@@ -94,14 +94,7 @@ class Waiting:
         if not arrays:
             return
         sample, own, rows = empty()._asdict(), arrays.get("own"), arrays.get("rows")
-        if (
-            own is None
-            or rows is None
-            or own.dtype != np.int64
-            or own.ndim != 1
-            or rows.dtype != np.bool_
-            or rows.ndim != 1
-        ):
+        if own is None or rows is None or (own.dtype, own.ndim, rows.dtype, rows.ndim) != (np.int64, 1, np.bool_, 1):
             raise StateError("who waits is not told")
         bars = {name: arrays.get(name) for name in sample}
         for name, one in sample.items():
@@ -121,12 +114,9 @@ class Waiting:
         taken, left = [], []
         for batch, own in self._batches:
             mine = wanted[own]
-            if mine.any():
-                taken.append(batch.take(mine))
-                batch, own = batch.take(~mine), own[~mine]
-            if len(own):
-                left.append((batch, own))
-        self._batches = left
-        found = concat(taken)
+            taken.append(batch.take(mine))
+            left.append((batch.take(~mine), own[~mine]))
+        self._batches = [(batch, own) for batch, own in left if len(own)]
+        found = concat([batch for batch in taken if batch.size])
         self.kept -= found.size
         return found
