@@ -43,7 +43,7 @@ from daemon.supervision import Supervisor
 from daemon.upkeep import BacklogWatch
 from streams.errors import AuthRejected, CertificateRejected
 from streams.outbox import Outbox
-from streams.polygon.session import Changed, State
+from streams.polygon.session import HEARING, Changed, State
 from streams.polygon.spoilage import Condition
 from streams.redis.embedded import EmbeddedValkey
 
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from daemon.config import Config
+    from daemon.engine.outages import Outage
     from daemon.warm import Warm
     from streams.outbox import Stored
     from streams.polygon.session import Event
@@ -187,6 +188,7 @@ class App:
             about=lambda symbol: at_hand.about(symbol, clock.wall_ms()),
             judged=self.events.outcomes,
             closed=self.leaderboard.leave if self.leaderboard else None,
+            missed=self._missed if config.rest.enabled else None,
         )
         self.known = await knowledge.of(self, at_hand, jitter, stack) if config.rest.enabled else None
         self.backlog = BacklogWatch(self.outbox)
@@ -232,9 +234,20 @@ class App:
             self.ending.begin(expected(error) or Exit.INTERNAL)
 
     def _heard(self, event: Event) -> None:
-        if self.keeper and isinstance(event, Changed) and event.state is State.SUBSCRIBED:
-            self.keeper.resumed()
+        if isinstance(event, Changed):
+            now_ms = self.time.now_ms() or self.live.figures.now_ms
+            if event.state is State.SUBSCRIBED and self.keeper:
+                self.keeper.resumed()
+            if event.state in HEARING:
+                self.live.heard(now_ms)
+            else:
+                self.live.lost(now_ms)
         self.events.feed(event)
+
+    def _missed(self, outage: Outage) -> None:
+        self.events.outage(outage)
+        if self.known:
+            self.known.repair.missed(outage)
 
     def _stored(self, alerts: Sequence[Stored]) -> None:
         self.sink.wake()

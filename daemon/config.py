@@ -317,6 +317,13 @@ class RestSection(Section):
         description="How long a start may ask for minutes that the store lacks, market seconds; the engine begins "
         "after that, with all that came meanwhile. 0: the engine begins at once, as it is saved.",
     )
+    repair_s: float = Field(
+        default=600.0,
+        ge=0,
+        le=86_400,
+        description="How long minutes that an outage of the feed has hidden are asked for, market seconds; symbols of "
+        "which they cannot be had go on with a hole then.",
+    )
     rate_per_minute: float = Field(
         default=300.0,
         ge=1,

@@ -39,6 +39,15 @@ KINDS: Final = {
         ("day", "alerts", "rules"),
     ),
     "feed.degraded": Kind("Much of the feed cannot be read, and connecting again has not helped.", _ADVICE),
+    "feed.gap": Kind(
+        "The feed was not heard while minute bars were due; symbols wait for them.",
+        ("since_ms", "until_ms", "minutes", "what"),
+    ),
+    "feed.repaired": Kind(
+        "What an outage has hidden is there. Symbols: that had not traded, of which one look at the market had all, "
+        "that were asked for, that go on with a hole.",
+        ("since_ms", "until_ms", "minutes", "quiet", "glanced", "asked", "bars", "left", "seconds"),
+    ),
     "feed.sound": Kind("The feed can be read again.", _ADVICE),
     "feed.state": Kind("The connection to the exchange has another state.", ("state", "reason")),
     "feed.status": Kind("The exchange says something that is not expected.", ("status", "message")),

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from daemon.dataplane.enrichment import Told
+    from daemon.dataplane.repair import Repaired
     from daemon.engine.listings import Notice
+    from daemon.engine.outages import Outage
     from daemon.engine.outcomes import Outcome
     from streams.outbox import OutboxError
     from streams.polygon.rest.errors import RestError
@@ -115,6 +117,15 @@ class Events:
         else:
             self.tell("history.failing", alarm=True, what=trouble, remedy="it is tried again; meanwhile rows wait")
 
+    def outage(self, outage: Outage) -> None:
+        """The feed was not heard for a time in which minute bars were due."""
+        self.tell("feed.gap", alarm=True, **_span(outage), what="symbols wait for what they may have missed")
+
+    def repaired(self, outage: Outage, repaired: Repaired) -> None:
+        """What has become of it."""
+        counts = {name: f"{value:g}" for name, value in repaired._asdict().items()}
+        self.tell("feed.repaired", alarm=repaired.left > 0, **_span(outage), **counts)
+
     def rest(self, refusal: RestError) -> None:
         """The exchange refuses something for good."""
         self.tell("rest.refused", alarm=True, endpoint=refusal.endpoint, what=str(refusal))
@@ -156,3 +167,8 @@ class Events:
     def server(self, what: str) -> None:
         """The embedded server was started again."""
         self.tell("redis.restarted", alarm=True, what=what)
+
+
+def _span(outage: Outage) -> dict[str, str]:
+    """When it was, and how many minutes may be missing."""
+    return {"since_ms": str(outage.since_ms), "until_ms": str(outage.until_ms), "minutes": str(outage.minutes)}

@@ -39,6 +39,8 @@ class Figures(NamedTuple):
         refused: times that a symbol got no row.
         released: rows taken from symbols that are traded no more.
         lapsed: questions dropped unanswered.
+        waiting: symbols that wait for what an outage of the feed has hidden.
+        kept: bars that are kept for them.
         rules: names of those in force.
         quality: how good the score has been.
     """
@@ -54,6 +56,8 @@ class Figures(NamedTuple):
     refused: int
     released: int
     lapsed: int
+    waiting: int
+    kept: int
     rules: tuple[str, ...]
     quality: Quality
 
@@ -80,6 +84,8 @@ def of(engine: Engine, before: Figures | None = None, batch: BarBatch | None = N
         refused=engine.symbols.refused,
         released=engine.released,
         lapsed=engine.learning.lapsed,
+        waiting=engine.waiting.count,
+        kept=engine.waiting.kept,
         rules=tuple(rule.name for rule in engine.plan.rules),
         quality=before.quality if before and judged else engine.learning.judge.quality(),
     )

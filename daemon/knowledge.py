@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,7 +13,8 @@ from daemon.dataplane import plane as planes
 from daemon.dataplane.dayroll import DayRoll
 from daemon.dataplane.enrichment import Enrichment
 from daemon.dataplane.newstape import NewsTape
-from daemon.dataplane.warmup import WarmUp
+from daemon.dataplane.repair import Repair, Waits
+from daemon.dataplane.warmup import LAG_MS, LOOK_S, WarmUp
 from daemon.prefetch import exchange, memory
 from daemon.prefetch.candidates import candidates
 from daemon.prefetch.chances import Chances
@@ -21,7 +23,7 @@ from daemon.prefetch.ledger import Ledger
 from daemon.prefetch.outlook import Outlook
 from daemon.prefetch.plan import Budget
 from daemon.prefetch.prefetcher import Prefetcher, Surroundings
-from streams.bars import SYMBOL
+from streams.bars import MINUTE_MS, SYMBOL
 from streams.polygon.rest.limiter import Priority
 from streams.polygon.session import HEARING
 from streams.redis import looks
@@ -56,6 +58,7 @@ class Knowledge(NamedTuple):
         enrichment: what follows them.
         roll: makes each day ready; None where no history is kept.
         warm_up: gives the engine the minutes before its start; None where it begins as it is.
+        repair: gives it what an outage of the feed has hidden.
         foresight: fetches ahead; None where that is switched off.
     """
 
@@ -65,6 +68,7 @@ class Knowledge(NamedTuple):
     enrichment: Enrichment
     roll: DayRoll | None
     warm_up: WarmUp | None
+    repair: Repair
     foresight: Foresight | None
 
 
@@ -85,7 +89,14 @@ async def of(app: App, at_hand: AtHand, jitter: random.Random, stack: AsyncExitS
     roll = DayRoll(plane, sessions, lambda: now_ms(app), engine, app.live.between_turns, at_hand, clock)
     news = NewsTape(plane.rest, plane.cache, at_hand, lambda: now_ms(app), clock)
     return Knowledge(
-        plane, at_hand, news, enrichment, roll if config.history.enabled else None, _warm_up(app, plane), foresight
+        plane,
+        at_hand,
+        news,
+        enrichment,
+        roll if config.history.enabled else None,
+        _warm_up(app, plane),
+        _repair(app, plane),
+        foresight,
     )
 
 
@@ -108,6 +119,30 @@ def _warm_up(app: App, plane: Plane) -> WarmUp | None:
         named=None if "*" in minutes else np.array(minutes, SYMBOL),
         within_s=config.rest.warm_up_s / config.feed.speed,
         extended=config.engine.extended_hours,
+        clock=app.clock,
+    )
+
+
+def _repair(app: App, plane: Plane) -> Repair:
+    config = app.config
+
+    async def ready(minute_ms: int) -> None:
+        while (left_ms := minute_ms + MINUTE_MS + LAG_MS - (now_ms(app) or 0)) > 0:  # noqa: ASYNC110 (market time has no event)
+            await asyncio.sleep(min(LOOK_S, left_ms / 1000))
+
+    async def waits() -> Waits:
+        found: list[Waits] = []
+        while not await app.live.between_turns(lambda: found.append(Waits(*app.engine.waiters()))):  # noqa: ASYNC110 (as above)
+            await asyncio.sleep(LOOK_S)
+        return found[0]
+
+    return Repair(
+        plane.rest,
+        waits=waits,
+        mend=app.live.mend,
+        ready=ready,
+        within_s=config.rest.repair_s / config.feed.speed,
+        done=app.events.repaired,
         clock=app.clock,
     )
 
@@ -156,6 +191,7 @@ def tasks(app: App, known: Knowledge) -> dict[str, Callable[[], Awaitable[None]]
         "look-ups": known.plane.lookups.run,
         "news": known.news.run,
         "enrichment": known.enrichment.run,
+        "repair": known.repair.run,
         "rest watch": lambda: upkeep.watch_rest(known.plane.transport, app.events),
     }
     if known.warm_up:

@@ -17,6 +17,7 @@ import structlog
 
 from daemon import figures
 from daemon.engine.halts import Halts
+from daemon.engine.outages import Outages
 from streams.bars import MINUTE_MS
 from streams.outbox import Entry
 from streams.polygon.spoilage import Spoilage
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from daemon.engine.engine import Engine
     from daemon.engine.inbox import Inbox
     from daemon.engine.listings import Notice
+    from daemon.engine.outages import Outage
     from daemon.engine.outcomes import Outcome
     from daemon.engine.plan import Plan
     from daemon.keeping import Keeper
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from streams.outbox import Stored
     from streams.polygon.codec import Codec
     from streams.polygon.spoilage import Verdict
-    from streams.types import Clock
+    from streams.types import Clock, Symbols
 
 log = structlog.get_logger()
 
@@ -88,9 +90,12 @@ class Live:
         judged: called with what has become of alerts, on the event loop.
         closed: called with the engine after a turn in which minutes have closed, and after its alerts have been handed
             on; in the engine's thread.
+        missed: called after an outage of the feed, when the symbols that may miss bars for it have begun to wait; None
+            where nobody could bring these: then none waits.
 
     Attributes:
         held: what comes waits, and no minute closes, until `begin`.
+        outages: when the feed could not be heard: no minute closes by the clock then.
         halts: which symbols are halted, as far as the feed tells.
         turned_s: when the newest turn ended.
         figures: what it left behind.
@@ -115,6 +120,7 @@ class Live:
         about: Callable[[str], dict[str, Any]] = lambda _symbol: {},
         judged: Callable[[Sequence[Outcome]], None] = lambda _outcomes: None,
         closed: Callable[[Engine], None] | None = None,
+        missed: Callable[[Outage], None] | None = None,
     ) -> None:
         self._codec, self._inbox, self._engine, self._ring = codec, inbox, engine, ring
         self._market, self._clock, self._metrics = market, clock, metrics
@@ -123,7 +129,9 @@ class Live:
         self._judged = judged
         if keeper:
             engine.stood_in = keeper.stood_in
-        self.spoilage, self.halts = Spoilage(), Halts()
+        self.spoilage, self.halts, self.outages = Spoilage(), Halts(), Outages()
+        self._missed = missed
+        self._gap: Outage | None = None
         self.held = False
         self._wake, self._room, self._used = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._plan: Plan | None = None
@@ -168,10 +176,38 @@ class Live:
         bars = self._timed(decoded.bars, arrival_ms)
         if not bars.size:
             return
+        if self.outages.blind:
+            self.heard(arrival_ms)
         if self._inbox.put(bars, self._clock.monotonic_s()):
             self._wake.set()
         else:
             self._overflow()
+
+    def lost(self, now_ms: int) -> None:
+        """The feed is not heard any more."""
+        if not self._lossless and self._missed:
+            self.outages.lost(now_ms)
+
+    def heard(self, now_ms: int) -> None:
+        """The feed is heard, perhaps again: before the next bar is taken, symbols that may miss some begin to wait."""
+        outage = self.outages.heard(now_ms)
+        if outage:
+            self._gap = outage.joined(self._gap) if self._gap else outage
+            self._wake.set()
+
+    async def mend(self, symbols: Symbols, missing: BarBatch) -> bool:
+        """Give the engine what was missing of symbols that wait, see `Engine.mend`; False while no turns are made."""
+        now_ms = self._market.now_ms() or self.figures.now_ms
+        stored: list[Stored] = []
+
+        def act() -> None:
+            stored.extend(self._store(self._engine.mend(symbols, missing, now_ms)))
+            if self._keeper:
+                self._keeper.turned(missing, self._engine.barrier.closed_ms)
+
+        done = await self.between_turns(act)
+        self._after(stored, None)
+        return done
 
     def take(self, frame: bytes, arrival_ms: int) -> Awaitable[None] | None:
         """What a feed is handed: `receive`, and in lossless mode the wait for room that goes with it."""
@@ -214,12 +250,16 @@ class Live:
         most = 0 if self.held else WAITING_TURN_BARS if self._lossless else TURN_BARS
         now_ms, oldest_s, batch = self._market.now_ms(), self._inbox.oldest_s, self._inbox.take(most)
         self._room.set()
-        if self.held:
+        if self.held or self.outages.blind:
             now_ms = None
         elif self._inbox.depth:
             now_ms = None  # no minute closes before the bars that still wait
             self._wake.set()
         minutes, loop = self.figures.counts["minutes"], asyncio.get_running_loop()
+        if self._gap and self._missed and not self.held:
+            gap, self._gap = self._gap, None
+            await loop.run_in_executor(thread, self._engine.suspend, gap.last_ms)
+            self._missed(gap)
         stored, error = await loop.run_in_executor(thread, self._try_turn, batch, now_ms)
         self._after(stored, oldest_s)
         if error:

@@ -221,6 +221,13 @@ class Engine:
         self._forming.zero(rows)
         return self.waiting.count
 
+    def waiters(self) -> tuple[Symbols, Floats]:
+        """Who waits, the likeliest first, then the most traded: symbols, and `day_volume` of each."""
+        rows = np.flatnonzero(self.waiting.rows[: self.symbols.size])
+        likely, traded = np.nan_to_num(self.learning.scores[rows]), np.nan_to_num(self.day_volume[rows])
+        rows = rows[np.lexsort((-traded, -likely))]
+        return self.symbols.symbols[rows], self.day_volume[rows]
+
     def mend(self, symbols: Symbols, missing: BarBatch, now_ms: int) -> list[Alert]:
         """What was missing of symbols that wait is known: it is taken, then what was kept, and they wait no longer.
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from streams.types import Flags, Longs
 
+_TYPES = [np.dtype(np.int64), np.dtype(np.bool_)]
+
 MOST_KEPT = 2_000_000
 """Bars that may be kept, some 220 MB: three hours of the whole market. Beyond it bars are lost, and counted."""
 
@@ -94,7 +96,7 @@ class Waiting:
         if not arrays:
             return
         sample, own, rows = empty()._asdict(), arrays.get("own"), arrays.get("rows")
-        if own is None or rows is None or (own.dtype, own.ndim, rows.dtype, rows.ndim) != (np.int64, 1, np.bool_, 1):
+        if own is None or rows is None or [own.dtype, rows.dtype] != _TYPES or own.ndim != 1 or rows.ndim != 1:
             raise StateError("who waits is not told")
         bars = {name: arrays.get(name) for name in sample}
         for name, one in sample.items():
