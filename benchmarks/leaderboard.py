@@ -132,7 +132,7 @@ async def _write(
 
 
 async def _by_differences(_: Redis, board: Board, ranking: Ranking) -> None:
-    await board.write(scores_of(ranking), hashes_of(ranking, {}, ()), 0.0)
+    await board.write(scores_of(ranking), hashes_of(ranking, {}), 0.0)
 
 
 async def _all_in_one(client: Redis, _: Board, ranking: Ranking) -> None:
@@ -140,7 +140,7 @@ async def _all_in_one(client: Redis, _: Board, ranking: Ranking) -> None:
     scores: Any = dict(scores_of(ranking))
     pipe.delete(f"{PREFIX}scores")
     pipe.zadd(f"{PREFIX}scores", scores)
-    for symbol, fields in hashes_of(ranking, {}, ()):
+    for symbol, fields in hashes_of(ranking, {}):
         whole: Any = fields
         pipe.hset(f"{PREFIX}symbol:{symbol}", mapping=whole)
         pipe.expire(f"{PREFIX}symbol:{symbol}", 86_400)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
+from daemon.engine.coverage import STATES
+
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from daemon.ranking import Ranking
 
@@ -22,20 +24,17 @@ def scores_of(ranking: Ranking) -> list[tuple[bytes, float]]:
     return list(zip(ranking.symbols.tolist(), ranking.scores.tolist(), strict=True))
 
 
-def hashes_of(
-    ranking: Ranking, sectors: Mapping[str, str], halted: Container[bytes]
-) -> Iterator[tuple[str, dict[str, str]]]:
+def hashes_of(ranking: Ranking, sectors: Mapping[str, str]) -> Iterator[tuple[str, dict[str, str]]]:
     """Symbol and fields of each ``technic:symbol:SYM``; a number that is not known is "". Some 10 µs each.
 
     Args:
         ranking: of a closed minute.
         sectors: by symbol, as far as they are known.
-        halted: symbols whose trading is, as far as the feed tells.
     """
-    columns = (ranking.start_ms, ranking.score, ranking.price, ranking.volume, ranking.change, ranking.warm)
+    columns = (ranking.start_ms, ranking.score, ranking.price, ranking.volume, ranking.change, ranking.coverage)
     features = np.round(ranking.features, DIGITS)
     rows = zip(ranking.shown.tolist(), *(column.tolist() for column in columns), features, strict=True)
-    for symbol, start_ms, score, price, volume, change, warm, seen in rows:
+    for symbol, start_ms, score, price, volume, change, state, seen in rows:
         name = symbol.decode()
         yield (
             name,
@@ -47,20 +46,11 @@ def hashes_of(
                 "price": _number(price),
                 "change": _number(change),
                 "volume": _number(volume),
-                "coverage": coverage(start_ms, ranking.closed_ms, warm=warm, halted=symbol in halted),
+                "coverage": STATES[state],
                 "features": msgspec.json.encode(dict(zip(ranking.names, seen.tolist(), strict=True))).decode(),
                 "v": "1",
             },
         )
-
-
-def coverage(start_ms: int, closed_ms: int, *, warm: bool, halted: bool) -> str:
-    """``halted``, ``warming``, ``quiet`` (no bar in the newest closed minute) or ``covered``."""
-    if halted:
-        return "halted"
-    if not warm:
-        return "warming"
-    return "quiet" if start_ms < closed_ms else "covered"
 
 
 def _number(value: float) -> str:

@@ -110,6 +110,8 @@ def _behind_s(figures: Figures, board: Leaderboard) -> Reading:
 def _follow_model(app: App) -> None:
     metrics, live, teacher = app.metrics, app.live, app.teacher
     metrics.questions.follow(lambda: live.figures.quality.questions)
+    metrics.symbols_waiting.follow(lambda: live.figures.waiting)
+    metrics.bars_waiting.follow(lambda: live.figures.kept)
     metrics.questions_lapsed.follow(lambda: live.figures.lapsed)
     metrics.model_quality.follow(lambda: {name: getattr(live.figures.quality, name) for name in MEASURES})
     if teacher:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from redis.exceptions import RedisError
@@ -18,7 +18,7 @@ from streams.redis.verdict import BACKOFF, LIES, judge
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Container, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from daemon.app import App
     from daemon.engine.engine import Engine
@@ -44,18 +44,6 @@ REMEMBERED: Final = 5_000
 """Newest alerts in Redis that a start looks through for those of its day."""
 
 
-class Around(NamedTuple):
-    """What hashes hold beside the ranking.
-
-    Attributes:
-        sectors: by symbol, as far as they are known.
-        halted: symbols whose trading is, as far as the feed tells.
-    """
-
-    sectors: Mapping[str, str]
-    halted: Callable[[], Container[bytes]]
-
-
 class Leaderboard:
     """Writes the newest ranking to Redis, again and again; one that is overtaken is skipped and counted.
 
@@ -67,7 +55,7 @@ class Leaderboard:
         url: see `streams.redis.connection.connect`.
         prefix: what the names of keys begin with.
         ranker: takes rankings.
-        around: what else is shown.
+        sectors: of symbols, as far as they are known.
         sessions: the exchange's hours.
         clock: the machine's.
         jitter: for the pauses between tries.
@@ -92,7 +80,7 @@ class Leaderboard:
         url: str,
         prefix: str,
         ranker: Ranker,
-        around: Around,
+        sectors: Mapping[str, str],
         sessions: SessionTable,
         clock: Clock,
         jitter: random.Random,
@@ -101,7 +89,7 @@ class Leaderboard:
         backoff: Backoff = BACKOFF,
     ) -> None:
         check_url(url)
-        self._url, self._prefix, self._ranker, self._around = url, prefix, ranker, around
+        self._url, self._prefix, self._ranker, self._sectors = url, prefix, ranker, sectors
         self._clock, self._jitter = clock, jitter
         self._deadline_s, self._backoff = deadline_s, backoff
         self._loop, self._left = asyncio.get_running_loop(), asyncio.Event()
@@ -151,7 +139,7 @@ class Leaderboard:
 
     async def _write(self, board: Board, ranking: Ranking) -> None:
         started_s = self._clock.monotonic_s()
-        hashes = hashes_of(ranking, self._around.sectors, self._around.halted())
+        hashes = hashes_of(ranking, self._sectors)
         try:
             async with asyncio.timeout(WRITE_S):
                 self.newest = await board.write(scores_of(ranking), hashes, started_s)
@@ -200,6 +188,6 @@ def of(app: App, jitter: random.Random) -> Leaderboard | None:
     leaders, sessions = app.config.redis.leaders, app.calendar.sessions
     if not leaders:
         return None
-    around = Around(sectorfile.configured(app.config.engine), lambda: app.live.halts.since_ms)
+    sectors = sectorfile.configured(app.config.engine)
     ranker, prefix = Ranker(sessions, leaders), app.config.redis.prefix
-    return Leaderboard(app.redis_url, prefix, ranker, around, sessions, app.clock, jitter)
+    return Leaderboard(app.redis_url, prefix, ranker, sectors, sessions, app.clock, jitter)

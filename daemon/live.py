@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 import structlog
 
 from daemon import figures
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from streams.memoryring import MemoryRing
     from streams.outbox import Stored
     from streams.polygon.codec import Codec
+    from streams.polygon.messages import BandBatch
     from streams.polygon.spoilage import Verdict
     from streams.types import Clock, Symbols
 
@@ -132,6 +134,7 @@ class Live:
         self.spoilage, self.halts, self.outages = Spoilage(), Halts(), Outages()
         self._missed = missed
         self._gap: Outage | None = None
+        self._halting: dict[bytes, bool] = {}
         self.held = False
         self._wake, self._room, self._used = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._plan: Plan | None = None
@@ -169,8 +172,7 @@ class Live:
         """
         decoded = self._codec.decode(frame, arrival_ms)
         self._metrics.decoded(decoded)
-        for notice in self.halts.note(decoded.bands):
-            self._noticed(notice)
+        self._halt(decoded.bands)
         if (verdict := self.spoilage.note(decoded, self._clock.monotonic_s())) is not None:
             self._spoiled(verdict)
         bars = self._timed(decoded.bars, arrival_ms)
@@ -195,19 +197,26 @@ class Live:
             self._gap = outage.joined(self._gap) if self._gap else outage
             self._wake.set()
 
-    async def mend(self, symbols: Symbols, missing: BarBatch) -> bool:
+    async def mend(self, symbols: Symbols, missing: BarBatch, *, hole: bool = False) -> bool:
         """Give the engine what was missing of symbols that wait, see `Engine.mend`; False while no turns are made."""
         now_ms = self._market.now_ms() or self.figures.now_ms
         stored: list[Stored] = []
 
         def act() -> None:
-            stored.extend(self._store(self._engine.mend(symbols, missing, now_ms)))
+            stored.extend(self._store(self._engine.mend(symbols, missing, now_ms, hole=hole)))
             if self._keeper:
                 self._keeper.turned(missing, self._engine.barrier.closed_ms)
 
         done = await self.between_turns(act)
         self._after(stored, None)
         return done
+
+    def _halt(self, bands: BandBatch) -> None:
+        for notice in self.halts.note(bands):
+            self._noticed(notice)
+        turned = np.flatnonzero(bands.halted | bands.resumed)
+        for symbol, halted in zip(bands.symbol[turned].tolist(), bands.halted[turned].tolist(), strict=True):
+            self._halting[symbol] = halted
 
     def take(self, frame: bytes, arrival_ms: int) -> Awaitable[None] | None:
         """What a feed is handed: `receive`, and in lossless mode the wait for room that goes with it."""
@@ -300,6 +309,9 @@ class Live:
             plan, self._plan = self._plan, None
             if plan:
                 self._engine.reload(plan)
+            halting, self._halting = self._halting, {}
+            for symbol, halted in halting.items():
+                self._engine.halt(np.array([symbol]), halted=halted)
             alerts = self._engine.step(batch) if batch.size else []
         stored = self._store(alerts)
         if now_ms is not None:

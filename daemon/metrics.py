@@ -225,6 +225,10 @@ class Metrics:
             "counter", "learner_deaths", "Learner's processes that ended without being told to."
         )
         self.questions = self._followed("counter", "questions", "Questions answered and judged.")
+        self.symbols_waiting = self._followed(
+            "gauge", "symbols_waiting", "Symbols that wait for bars that an outage of the feed has hidden."
+        )
+        self.bars_waiting = self._followed("gauge", "bars_waiting", "Minute bars that are kept for them.")
         self.questions_lapsed = self._followed(
             "counter",
             "questions_lapsed",

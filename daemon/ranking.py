@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from daemon.engine.coverage import GAP
 from daemon.engine.syntax import write
 from streams.bars import SYMBOL
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from daemon.engine.engine import Engine
     from daemon.engine.plan import Plan
     from daemon.engine.sessions import SessionTable
-    from streams.types import Flags, Floats, Longs, Symbols
+    from streams.types import Floats, Longs, Symbols
 
 MOST_LISTED: Final = 5_000
 """Symbols of lists that are shown whatever their score."""
@@ -34,7 +37,7 @@ class Ranking(NamedTuple):
         start_ms: ``int64[n]``, start of that bar; -1 before a symbol's first.
         score, price, volume: ``float64[n]`` at that bar, price in dollars; NaN where not known.
         change: ``float64[n]``, price by the official close of the day before, as a fraction; NaN where not known.
-        warm: ``bool[n]``, whether all that the features name has seen the bars that it needs.
+        coverage: ``int8[n]``, codes of `daemon.engine.coverage.STATES`; of those that wait for bars, ``gap``.
         features: ``float64[n, k]``, what the model saw at that bar.
         names: of the k features, as the rule language spells them.
     """
@@ -49,7 +52,7 @@ class Ranking(NamedTuple):
     price: Floats
     volume: Floats
     change: Floats
-    warm: Flags
+    coverage: NDArray[np.int8]
     features: Floats
     names: tuple[str, ...]
 
@@ -97,7 +100,7 @@ class Ranker:
             price=price,
             volume=minutes.bar("volume", shown),
             change=price / engine.watch.previous_close(shown) - 1.0,
-            warm=engine.watch.warm(shown),
+            coverage=np.where(engine.waiting.rows[shown], GAP, engine.watch.standing(shown, closed_ms)),
             features=engine.learning.features[shown],
             names=self._names,
         )

@@ -14,6 +14,7 @@ import msgspec
 
 from daemon.engine.alerts import SCHEMA, Alert, Member, Times
 from daemon.engine.rules import SEVERITIES
+from daemon.engine.vocabulary import COVERAGES
 from daemon.eventkinds import KINDS
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -25,7 +26,7 @@ CHOICES: Final = {
     "session": ("pre", "regular", "post"),
     "severity": SEVERITIES,
     "evaluate": ("close", "tick"),
-    "coverage": ("covered", "warming"),
+    "coverage": COVERAGES,
 }
 
 FURTHER: Final = {

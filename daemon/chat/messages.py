@@ -19,6 +19,12 @@ MOST_VALUES: Final = 6
 MOST_SHARES: Final = 3
 LONGEST_TERM: Final = 36
 MOST_MEMBERS: Final = 8
+DOUBTS: Final = {
+    "warming": "warming: not all that the rule names has had its bars",
+    "late": "late: made of second bars, the vendor's minute bar had not come",
+    "gap": "gap: bars are missing that could not be brought",
+    "halted": "halted: trading of it is",
+}
 REPEAT: Final = "perhaps a repeat: "
 TEST: Final = Message("technic: a test", ("Alerts of this channel will come here.",))
 
@@ -116,7 +122,7 @@ def _doubts(alert: DeliveredAlert) -> list[str]:
     if alert.late:
         doubts.append("late: the bar came after its minute had closed")
     if alert.coverage not in {"", "covered"}:
-        doubts.append(f"{alert.coverage}: not all that the rule names has had its bars")
+        doubts.append(DOUBTS.get(alert.coverage, alert.coverage))
     return doubts
 
 

@@ -54,6 +54,13 @@ class Exchange(Protocol):
         """Minute bars of one symbol that start in ``[from_ms, to_ms]``."""
 
 
+class Mend(Protocol):
+    """Gives bars to the engine, see `daemon.live.Live.mend`."""
+
+    def __call__(self, symbols: Symbols, missing: BarBatch, *, hole: bool = False) -> Awaitable[bool]:
+        """False while the engine has no place."""
+
+
 class Waits(NamedTuple):
     """Who waits, the likeliest first.
 
@@ -92,7 +99,7 @@ class Repair:
     Args:
         exchange: whom to ask.
         waits: who waits now, once the engine has a place.
-        mend: gives bars to the engine; False while it has no place.
+        mend: gives bars to the engine, or tells (``hole``) that there are none to be had; False while it has no place.
         ready: waits until the exchange has the bars of a minute, by its start.
         within_s: how long is asked; then those that still wait go on with a hole.
         done: told what became of each outage.
@@ -104,7 +111,7 @@ class Repair:
         exchange: Exchange,
         *,
         waits: Callable[[], Awaitable[Waits]],
-        mend: Callable[[Symbols, BarBatch], Awaitable[bool]],
+        mend: Mend,
         ready: Callable[[int], Awaitable[None]],
         within_s: float,
         done: Callable[[Outage, Repaired], None],
@@ -143,7 +150,7 @@ class Repair:
         asked = waits.symbols[~settled]
         found, left = await self._ask(asked, outage, began_s + self._within_s)
         if len(left) and self._outage == outage:
-            await self._mend(left, empty())
+            await self._mend(left, empty(), hole=True)
         seconds = self._clock.monotonic_s() - began_s
         return Repaired(int(quiet.sum()), int(glanced.sum()), len(asked), bars.size + found, len(left), seconds)
 
@@ -159,14 +166,14 @@ class Repair:
 
     async def _ask(self, symbols: Symbols, outage: Outage, until_s: float) -> tuple[int, Symbols]:
         """Symbol by symbol, again and again until the time is over; bars found, and whose never were."""
-        giving = _Giving(self._mend)
+        giving = _Giving(self._mend, self._clock)
         left = symbols
         while len(left) and self._outage == outage:
             within_s = until_s - self._clock.monotonic_s()
             if within_s <= 0.0:
                 break
             await self._once(left, outage, within_s, giving)
-            await giving.give(0)
+            await giving.give()
             left = left[~np.isin(left, np.array(giving.names, left.dtype))]
             if len(left) and self._outage == outage:
                 await asyncio.sleep(min(AGAIN_S, max(until_s - self._clock.monotonic_s(), 0.0)))
@@ -177,8 +184,7 @@ class Repair:
             bars = await self._exchange.minutes(
                 symbol.decode(), outage.first_ms, outage.last_ms, priority=Priority.LIVE
             )
-            giving.take(symbol, bars)
-            await giving.give(GIVEN)
+            await giving.take(symbol, bars)
             return bars.size
 
         def calls() -> Iterator[Callable[[], Awaitable[int]]]:
@@ -187,44 +193,36 @@ class Repair:
                     return
                 yield lambda symbol=symbol: ask(symbol)  # type: ignore[misc]
 
-        tick = asyncio.create_task(giving.tick())
-        try:
-            await carry_out(calls(), lambda _done: None, at_once=AT_ONCE, within_s=within_s)
-        finally:
-            tick.cancel()
+        await carry_out(calls(), lambda _done: None, at_once=AT_ONCE, within_s=within_s)
 
 
 class _Giving:
-    """Answers on their way to the engine."""
+    """Answers on their way to the engine: some together, but none waits long."""
 
-    def __init__(self, mend: Callable[[Symbols, BarBatch], Awaitable[bool]]) -> None:
-        self._mend = mend
+    def __init__(self, mend: Mend, clock: Clock) -> None:
+        self._mend, self._clock = mend, clock
         self._waiting: list[tuple[bytes, BarBatch]] = []
+        self._given_s = clock.monotonic_s()
         self._turn = asyncio.Lock()
         self.names: list[bytes] = []
         self.bars = 0
 
-    def take(self, symbol: bytes, bars: BarBatch) -> None:
-        """One answer."""
+    async def take(self, symbol: bytes, bars: BarBatch) -> None:
+        """One answer; given with those before it once they are many, or the last were given a while ago."""
         self._waiting.append((symbol, bars))
+        if len(self._waiting) >= GIVEN or self._clock.monotonic_s() - self._given_s >= GIVE_S:
+            await self.give()
 
-    async def give(self, least: int) -> None:
-        """All that is there, if it is so much."""
+    async def give(self) -> None:
+        """All that is there."""
         async with self._turn:
-            if not self._waiting or len(self._waiting) < least:
-                return
             taken, self._waiting = self._waiting, []
+            self._given_s = self._clock.monotonic_s()
             names = [symbol for symbol, _ in taken]
             bars = concat([bars for _, bars in taken if bars.size])
-            if await self._mend(np.array(names, "S16"), bars):
+            if names and await self._mend(np.array(names, "S16"), bars):
                 self.names += names
                 self.bars += bars.size
-
-    async def tick(self) -> None:
-        """Give what is there now and then."""
-        while True:
-            await asyncio.sleep(GIVE_S)
-            await self.give(1)
 
 
 def glance(waits: Waits, now: Snapshot, outage: Outage) -> tuple[Flags, Flags, BarBatch]:

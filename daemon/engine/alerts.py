@@ -59,7 +59,8 @@ class Alert(msgspec.Struct, frozen=True):
         order: what candidates of the rule are ordered by, None where that is not known, or they are not.
         contributions: what each feature adds to the logit of the score, with ``intercept``; empty without a score.
         values: every number in the rule's condition by its text; None where it is not known.
-        coverage: ``covered`` or ``warming``.
+        coverage: ``covered``; ``late`` where the bar was made of seconds, for the vendor's had not come; ``warming``,
+            ``gap`` or ``halted`` where the rule says that coverage does not matter.
         late: the market's minute had closed before this bar came.
         forming: told on a bar that had not closed: its price and values are those of that moment, and the condition may
             no longer hold when the bar closes.

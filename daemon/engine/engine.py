@@ -228,7 +228,12 @@ class Engine:
         rows = rows[np.lexsort((-traded, -likely))]
         return self.symbols.symbols[rows], self.day_volume[rows]
 
-    def mend(self, symbols: Symbols, missing: BarBatch, now_ms: int) -> list[Alert]:
+    def halt(self, symbols: Symbols, *, halted: bool) -> None:
+        """Trading of these is halted, or goes on; those without a row need not be told of."""
+        rows = self.symbols.rows(symbols, create=False)
+        self.watch.coverage.halted[rows[rows >= 0]] = halted
+
+    def mend(self, symbols: Symbols, missing: BarBatch, now_ms: int, *, hole: bool = False) -> list[Alert]:
         """What was missing of symbols that wait is known: it is taken, then what was kept, and they wait no longer.
 
         Args:
@@ -236,6 +241,8 @@ class Engine:
             missing: minute bars, of these symbols only, in any order; none for those that did not trade. Of a bar that
                 came by the feed too, that one counts.
             now_ms: market time.
+            hole: it could not be learned, and `missing` is not all: the symbols are trusted again once their windows
+                have been filled anew.
 
         Returns:
             The alerts that the gap had hidden, marked late, and those of the bars kept. Cost: as of `step`.
@@ -243,6 +250,8 @@ class Engine:
         rows = self.symbols.rows(symbols)
         self._reserve()
         kept = self.waiting.end(rows[rows >= 0])
+        if hole:
+            self.watch.coverage.hole(rows[rows >= 0])
         known = set(zip(kept.symbol.tolist(), kept.start_ms.tolist(), strict=True))
         fresh = [pair not in known for pair in zip(missing.symbol.tolist(), missing.start_ms.tolist(), strict=True)]
         missing = missing.take(np.array(fresh, np.bool_))
@@ -452,6 +461,7 @@ class Engine:
             self._close_minute(minute_ms)
         self.listings.begin(day)
         self.day_volume[:] = np.nan
+        self.watch.coverage.halted[:] = False
         rows = self.listings.quiet(self.symbols.symbols)
         if len(rows):
             self.notices.append(released(self.symbols.symbols[rows]))
@@ -513,6 +523,7 @@ class Engine:
             self._correct(self._step(batch.take(~new), rows[~new], order[~new]))
             batch, rows, order = batch.take(new), rows[new], order[new]
         if len(rows):
+            self.watch.coverage.stood_in[rows] = False
             self._compare(rows, start_ms, batch.values[:6])
             self._forming.discard(rows, start_ms)
             self._close_bars(self._step(batch, rows, order))
@@ -524,6 +535,8 @@ class Engine:
         other = (minutes.last_start[now.rows] != now.start_ms) | (newest != now.bars[:5]).any(axis=0)
         self.counts.repeated += int((~other).sum())
         if other.any():
+            same = minutes.last_start[now.rows] == now.start_ms
+            self.watch.coverage.stood_in[now.rows[same]] = False
             done = self.watch.correct(now.take(other), self._sessions)
             self.learning.note(done.rows, done.features, done.scores)
             self.counts.revised += done.changed
@@ -598,6 +611,7 @@ class Engine:
             self._forming.discard(rows, minute_ms)
             came_ms = np.full(len(rows), min(self.barrier.now_ms, minute_ms + MINUTE_MS + self._settings.grace_ms))
             at, symbols = self._sessions.at(minute_ms), self.symbols.symbols[rows]
+            self.watch.coverage.stood_in[rows] = True
             if self.stood_in:
                 self.stood_in(minute_ms, symbols, bars)
             self._close_bars(Step(rows, symbols, minute_ms, at, bars, came_ms, np.arange(len(rows))))

@@ -160,10 +160,10 @@ class Evaluator:
                 groups = [group for group, name in enumerate(sector_names) if name and name in leaf.members]
                 members[rows] = np.where(sectors == 0, np.nan, np.isin(sectors, groups))
 
-    def cover(self, rule: int, rows: Longs, covered: Flags) -> None:
-        """Say where a rule that names ``coverage`` is covered: ``bool[n]`` at `rows`."""
+    def cover(self, rule: int, rows: Longs, states: NDArray[np.int8]) -> None:
+        """Say how a rule that names ``coverage`` is covered: codes, ``int8[n]``, at `rows`."""
         self._frozen.reserve(self._frame.capacity)
-        self._frozen.columns[self._plan.covered[rule], rows] = covered
+        self._frozen.columns[self._plan.covered[rule], rows] = states
 
     def distance(self, rows: Longs, context: Context, score: Floats | None) -> Floats:
         """How far the nearest rule is from firing at the next bar, were it like this closed one; see `Distances`.

@@ -30,7 +30,7 @@ from daemon.engine.syntax import (
     Within,
     write,
 )
-from daemon.engine.vocabulary import COVERED, FUNCTIONS, Vocabulary
+from daemon.engine.vocabulary import COVERAGES, FUNCTIONS, Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -159,7 +159,7 @@ class Plan:
 
     @cached_property
     def covered(self) -> dict[int, int]:
-        """Those of the frozen columns that say whether a rule is covered, by the rule."""
+        """Those of the frozen columns that say how a rule is covered, by the rule."""
         return {leaf.rule: column for leaf, column in self.frozen.items() if isinstance(leaf, Covered)}
 
     @cached_property
@@ -282,7 +282,7 @@ def _own(tree: Node, rule: int) -> Node:
     """A condition of a rule, with the coverage of that rule in it."""
     match tree:
         case Binary(operator, Name("coverage"), String(value)):
-            return Binary(operator, Covered(rule), Number(float(value == COVERED)), at=tree.at)
+            return Binary(operator, Covered(rule), Number(float(COVERAGES.index(value))), at=tree.at)
         case Binary("and" | "or" as operator, left, right):
             return Binary(operator, _own(left, rule), _own(right, rule), at=tree.at)
         case Within(window, steps):

@@ -45,8 +45,9 @@ SCORE = Name("score")
 
 EVERYTHING = Vocabulary()
 
-KEYS = ("name", "on", "where", "hold", "until", "cooldown", "budget", "by", "group", "severity", "evaluate")
+KEYS = ("name", "on", "where", "hold", "until", "cooldown", "budget", "by", "group", "severity", "evaluate", "coverage")
 """What a rule can say."""
+TRUST = ("trusted", "any")
 LIMITS = ("per_symbol",)
 """What the table [limits] can say."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -66,6 +67,7 @@ class Rule:
         budget: alerts a trading day, about; 0 for all.
         by: what candidates are ordered by, the highest first.
         group: ``sector`` where symbols of one that come together are one alert; else empty.
+        coverage: ``trusted`` where it is looked at only where that can be, ``any`` where it does not matter.
     """
 
     name: str
@@ -79,6 +81,12 @@ class Rule:
     budget: int = 0
     by: Node = SCORE
     group: str = ""
+    coverage: str = "trusted"
+
+    @cached_property
+    def trusting(self) -> bool:
+        """Whether coverage is looked at for it: one that names it has said what it wants."""
+        return self.coverage == "trusted" and "coverage" not in checks.names(self.condition)
 
     @cached_property
     def condition(self) -> Node:
@@ -97,6 +105,7 @@ class Rule:
         definition += [f"hold {self.hold_ms}"] if self.hold_ms else []
         definition += [f"until {write(self.until)}"] if self.until else []
         definition += [f"budget {self.budget} by {write(self.by)}"] if self.budget else []
+        definition += [f"coverage {self.coverage}"] if self.coverage != "trusted" else []
         definition += [f"group {self.group} by {write(self.by)}"] if self.group else []
         return sha256("\n".join(definition).encode()).hexdigest()[:12]
 
@@ -302,10 +311,11 @@ class _File:
         group = self._choice((*path, "group"), table, GROUPS, "") if "group" in table else ""
         severity = self._choice((*path, "severity"), table, SEVERITIES, "medium")
         evaluate = self._choice((*path, "evaluate"), table, EVALUATIONS, "close")
+        coverage = self._choice((*path, "coverage"), table, TRUST, "trusted")
         if len(self._errors) > before:
             return None
         ended = reduce(_or, until) if until else None
-        rule = Rule(name, on, where, cooldown_ms, severity, evaluate, hold_ms, ended, budget, by, group)
+        rule = Rule(name, on, where, cooldown_ms, severity, evaluate, hold_ms, ended, budget, by, group, coverage)
         if evaluate == "tick" and (rule.is_across or group):
             what = "symbols of a sector are told together" if group else "a cross-section is taken"
             message = f"{what} when the market's minute closes, not while bars form"

@@ -199,7 +199,7 @@ class Chain(Node):
 
 @dataclass(frozen=True, slots=True)
 class Covered(Node):
-    """Whether all that a rule names has had its bars, 1 or 0; made of ``coverage`` when rules are planned."""
+    """Coverage for what a rule names, as a code; made of ``coverage`` when rules are planned."""
 
     rule: int
 

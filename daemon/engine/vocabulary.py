@@ -44,9 +44,9 @@ FUNCTIONS = {
 }
 """Functions of numbers, with the fewest and the most arguments they take."""
 
-COVERED = "covered"
-COVERAGES = (COVERED, "warming")
-"""What ``coverage`` can be."""
+COVERAGES = ("covered", "warming", "late", "gap", "halted")
+"""What ``coverage`` can be: all that the rule names has had its bars · not yet · the newest bar is made of seconds, the
+vendor's had not come · bars are missing for good · trading is halted."""
 
 CROSSINGS = ("crosses_above", "crosses_below")
 

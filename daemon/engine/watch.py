@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from daemon.engine.alerts import Alert, Member, Times, known
-from daemon.engine.coverage import Coverage
+from daemon.engine.coverage import QUIET, TRUSTED, Coverage
 from daemon.engine.days import Days
 from daemon.engine.evaluate import Context, Evaluator
 from daemon.engine.market import Market
@@ -162,6 +162,7 @@ class Watch:
         self._timeframes.reserve(symbols)
         self._days.reserve(self.capacity)
         self.telling.reserve(self.capacity)
+        self.coverage.reserve(self.capacity)
         return self.capacity
 
     def reload(self, plan: Plan) -> None:
@@ -258,7 +259,7 @@ class Watch:
     def cover(self, rows: Longs) -> None:
         """Rules that name ``coverage`` see that of now."""
         for rule in self.plan.covered:
-            self.evaluator.cover(rule, rows, self.coverage.covered(self.plan.needs[rule], rows))
+            self.evaluator.cover(rule, rows, self.coverage.states(self.plan.needs[rule], rows))
 
     def why(self, rule: int, row: int, at: Moment, score: float) -> Why:
         """Why a rule fired at the last closed bar of a row, or did not."""
@@ -316,9 +317,11 @@ class Watch:
         """Official close of the day before each row's newest bar, ``float64[n]``; NaN while unknown."""
         return self._days.previous[rows]
 
-    def warm(self, rows: Longs) -> Flags:
-        """Whether all that the model's features name has seen its bars, ``bool[n]``."""
-        return self.coverage.covered(self.plan.learned, rows)
+    def standing(self, rows: Longs, closed_ms: int) -> NDArray[np.int8]:
+        """Coverage of rows for what the features name, codes of `daemon.engine.coverage.STATES`, ``int8[n]``."""
+        states = self.coverage.states(self.plan.learned, rows)
+        states[np.isin(states, TRUSTED) & (self.minutes.last_start[rows] < closed_ms)] = QUIET
+        return states
 
     def split(self, row: int, symbol: bytes, day: int, ratio: float) -> bool:
         """Begin `day` in new shares, see `Days.split`; the row starts anew in every other part. -1 is no row."""
@@ -380,6 +383,7 @@ class Watch:
         self._days = Days(self._table, plan.longer.get(DAILY, ()))
         self.frames = {**self._timeframes.frames, DAILY: self._days.frame}
         self.coverage = Coverage(self.frames)
+        self.coverage.reserve(self.capacity)
         self.evaluator = Evaluator(plan, self.minutes, self.frames)
         self.telling = Telling(plan.ruleset, self.capacity)
         self.know_symbols(self._symbols)
@@ -426,6 +430,7 @@ class Watch:
         context, judged = now.context, self.plan.judged[now.when]
         self.cover(now.rows)
         held = self.evaluator.conditions(now.rows, context, score, when=now.when)
+        self._distrust(held, now.rows)
         ended = self.evaluator.untils(now.rows, context, score, when=now.when)
         seen_ms = now.seen_ms or now.start_ms + MINUTE_MS
         rules, positions = self.telling.look(held, ended, now.rows, judged, now.start_ms, seen_ms, now.at)
@@ -433,6 +438,13 @@ class Watch:
             found = self._candidates(rule, positions[rules == rule], now, score)
             told = self.telling.choose(found, now.start_ms, now.at, late=now.late)
             self._tell(rule, told, now, score, features)
+
+    def _distrust(self, held: Flags, rows: Longs) -> None:
+        """Rules that say nothing of coverage hold where that can be trusted only."""
+        for rule in np.flatnonzero(held.any(axis=1)).tolist():
+            if self.plan.rules[rule].trusting:
+                at = np.flatnonzero(held[rule])
+                held[rule, at] = np.isin(self.coverage.states(self.plan.needs[rule], rows[at]), TRUSTED)
 
     def _candidates(self, rule: int, positions: Longs, now: Step, score: Floats) -> Candidates:
         rows = now.rows[positions]

@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from daemon import leaderboard
 from daemon.engine.sessions import SessionTable
-from daemon.leaderboard import Around, Leaderboard
+from daemon.leaderboard import Leaderboard
 from daemon.ranking import Ranker, Ranking
 from streams.bars import MINUTE_MS
 from streams.outbox import Stored
@@ -64,7 +64,7 @@ class World:
             url,
             "t:",
             self.ranker,
-            Around({}, frozenset),
+            {},
             SESSIONS,
             ManualClock(),
             random.Random(1),  # noqa: S311 - pauses, not secrets

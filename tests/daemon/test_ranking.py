@@ -9,6 +9,7 @@ import pytest
 
 from daemon import assembly, boardrows
 from daemon.engine import rules
+from daemon.engine.coverage import COVERED, QUIET
 from daemon.engine.plan import Plan
 from daemon.engine.sessions import SessionTable
 from daemon.ranking import Ranker
@@ -74,7 +75,7 @@ def test_numbers_are_those_of_the_last_closed_bar(engine: Engine) -> None:
     assert ranking.price.tolist() == engine.watch.minutes.bar("close", rows).tolist()
     assert ranking.start_ms.tolist() == engine.watch.minutes.last_start[rows].tolist()
     assert ranking.closed_ms == engine.barrier.closed_ms >= LAST_MS
-    assert ranking.warm.all()
+    assert set(ranking.coverage.tolist()) <= {COVERED, QUIET}
 
 
 def test_change_is_by_the_official_close_of_the_day_before(engine: Engine) -> None:
@@ -110,32 +111,18 @@ def test_features_stand_beside_their_names(tmp_path: Path) -> None:
     ranking = noting(Ranker(SESSIONS, 10), "S00").rank(engine)
     assert ranking.features.shape == (1, len(ranking.names)) == (1, len(engine.plan.features))
     assert "abs(rsi(14) - 50) / 50" in ranking.names
-    ((symbol, fields),) = boardrows.hashes_of(ranking, {"S00": "Tech"}, ())
+    ((symbol, fields),) = boardrows.hashes_of(ranking, {"S00": "Tech"})
     assert (symbol, fields["sector"], fields["coverage"]) == ("S00", "Tech", "warming")
     assert '"abs(rsi(14) - 50) / 50":0.' in fields["features"]
     assert 'log(clip(atr(390) / atr(14), 0.05, 20))":null' in fields["features"]
 
 
-@pytest.mark.parametrize(
-    ("start_ms", "warm", "halted", "word"),
-    [
-        (600, True, False, "covered"),
-        (660, True, False, "covered"),
-        (540, True, False, "quiet"),
-        (600, False, False, "warming"),
-        (600, True, True, "halted"),
-    ],
-)
-def test_coverage_says_what_keeps_a_symbol_from_being_followed(
-    start_ms: int, warm: bool, halted: bool, word: str
-) -> None:
-    assert boardrows.coverage(start_ms, 600, warm=warm, halted=halted) == word
-
-
 def test_what_is_not_known_is_empty_in_a_hash(engine: Engine) -> None:
     without = engine.symbols.symbols[2].decode()
+    engine.halt(np.array([without.encode()]), halted=True)
     ranking = noting(Ranker(SESSIONS, 1), without).rank(engine)
-    fields = dict(boardrows.hashes_of(ranking, {}, {without.encode()}))[without]
+    engine.halt(np.array([without.encode()]), halted=False)
+    fields = dict(boardrows.hashes_of(ranking, {}))[without]
     assert (fields["score"], fields["change"], fields["sector"], fields["coverage"]) == ("", "", "", "halted")
     assert float(fields["price"]) > 0
     assert int(fields["minute_ms"]) <= LAST_MS

@@ -93,16 +93,18 @@ class Engine:
         self.waiting = waiting
         self.brought: list[BarBatch] = []
         self.gone: list[bytes] = []
+        self.holes: list[bytes] = []
         self.done: list[tuple[Outage, Repaired]] = []
 
     async def waits(self) -> Waits:
         left = ~np.isin(self.waiting.symbols, np.array(self.gone, "S16"))
         return Waits(self.waiting.symbols[left], self.waiting.day_volume[left])
 
-    async def mend(self, symbols: np.ndarray, bars: BarBatch) -> bool:
+    async def mend(self, symbols: np.ndarray, missing: BarBatch, *, hole: bool = False) -> bool:
+        self.holes += symbols.tolist() if hole else []
         assert not set(symbols.tolist()) & set(self.gone)
         self.gone += symbols.tolist()
-        self.brought.append(bars)
+        self.brought.append(missing)
         return True
 
     async def ready(self, minute_ms: int) -> None:
@@ -163,7 +165,7 @@ async def test_without_a_look_every_symbol_is_asked_for() -> None:
 async def test_when_the_time_is_over_the_rest_goes_on_with_a_hole() -> None:
     engine, exchange = Engine(waits(A=1.0, B=2.0)), Exchange(None, minutes("A", 1), {"B": 10**9})
     await mended(repair_of(exchange, engine, 0.2), engine, OUTAGE)
-    assert engine.done[0][1].left == 1
+    assert (engine.done[0][1].left, engine.holes) == (1, [b"B"])
     assert sorted(engine.gone) == [b"A", b"B"]
 
 
