@@ -136,7 +136,7 @@ class App:
         stack.callback(self.outbox.close)
         self.engine = snapshot.restored(
             folder / snapshot.FILE,
-            lambda: assembly.engine_of(config, self.plan, self.teacher, self.calendar.sessions),
+            lambda: assembly.engine_of(config, self.plan, self.teacher, self.calendar.sessions, live=True),
             self.teacher,
             self.outbox,
         )

@@ -201,6 +201,10 @@ def teacher_of(config: Config, clock: Clock, *, patient: bool, folder: Path | No
     return Link(learned.features, clock, patience_s, courses=courses, folder=folder, learns=learns)
 
 
-def engine_of(config: Config, plan: Plan, teacher: Teacher | None, sessions: SessionTable) -> Engine:
-    """An engine with fresh state."""
-    return Engine(plan, sessions, teacher or Untaught(), settings_of(config))
+def engine_of(
+    config: Config, plan: Plan, teacher: Teacher | None, sessions: SessionTable, *, live: bool = False
+) -> Engine:
+    """An engine with fresh state; a live one learns how long bars are to be waited for, others have all there is."""
+    learns = live and not config.feed.lossless
+    settings = settings_of(config)._replace(stragglers=config.engine.stragglers if learns else 0.0)
+    return Engine(plan, sessions, teacher or Untaught(), settings)

@@ -183,8 +183,15 @@ class EngineSection(Section):
         default=5.0,
         ge=0.1,
         le=55.0,
-        description="How long after a minute's end its bars are waited for, seconds; a "
-        "quarter of a second of the machine at least, where a simulator hurries.",
+        description="How long after a minute's end its bars are waited for, seconds, until it is known how they come; "
+        "a quarter of a second of the machine at least, where a simulator hurries.",
+    )
+    stragglers: float = Field(
+        default=0.005,
+        ge=0.0,
+        le=0.2,
+        description="Share of a minute's bars that may come after its close, once it is known how they come; 0 waits "
+        "for `grace_s` always.",
     )
     max_symbols: int = Field(
         default=16_384,

@@ -29,6 +29,7 @@ class Figures(NamedTuple):
     Attributes:
         counts: what happened to the bars so far, see `daemon.engine.engine.Counts`.
         disagreed: minutes whose bar differs from what its seconds had built, by field.
+        compared: minutes that had second bars to compare with.
         now_ms: market time.
         closed_ms: start of the newest closed minute.
         newest_ms: start of the newest minute that held a bar, 0 before the first.
@@ -39,6 +40,7 @@ class Figures(NamedTuple):
         refused: times that a symbol got no row.
         released: rows taken from symbols that are traded no more.
         lapsed: questions dropped unanswered.
+        grace_ms: how long after its end the market's minute closes.
         waiting: symbols that wait for what an outage of the feed has hidden.
         kept: bars that are kept for them.
         rules: names of those in force.
@@ -47,6 +49,7 @@ class Figures(NamedTuple):
 
     counts: Mapping[str, int]
     disagreed: Mapping[str, int]
+    compared: int
     now_ms: int
     closed_ms: int
     newest_ms: int
@@ -56,6 +59,7 @@ class Figures(NamedTuple):
     refused: int
     released: int
     lapsed: int
+    grace_ms: int
     waiting: int
     kept: int
     rules: tuple[str, ...]
@@ -75,6 +79,7 @@ def of(engine: Engine, before: Figures | None = None, batch: BarBatch | None = N
     return Figures(
         counts=counts,
         disagreed=dict(zip(FIELDS, engine.disagreed.tolist(), strict=True)),
+        compared=engine.compared,
         now_ms=engine.barrier.now_ms,
         closed_ms=engine.barrier.closed_ms,
         newest_ms=engine.barrier.newest_ms,
@@ -84,6 +89,7 @@ def of(engine: Engine, before: Figures | None = None, batch: BarBatch | None = N
         refused=engine.symbols.refused,
         released=engine.released,
         lapsed=engine.learning.lapsed,
+        grace_ms=engine.barrier.grace_ms,
         waiting=engine.waiting.count,
         kept=engine.waiting.kept,
         rules=tuple(rule.name for rule in engine.plan.rules),

@@ -64,6 +64,7 @@ def _follow_feed(app: App) -> None:
 
 def _follow_engine(app: App) -> None:
     metrics, live = app.metrics, app.live
+    metrics.forming_compared.follow(lambda: live.figures.compared)
     metrics.forming_disagreements.follow(lambda: live.figures.disagreed)
     metrics.engine_bars.follow(lambda: {name: n for name, n in live.figures.counts.items() if name != "minutes"})
     metrics.minutes_closed.follow(lambda: live.figures.counts["minutes"])
@@ -110,6 +111,7 @@ def _behind_s(figures: Figures, board: Leaderboard) -> Reading:
 def _follow_model(app: App) -> None:
     metrics, live, teacher = app.metrics, app.live, app.teacher
     metrics.questions.follow(lambda: live.figures.quality.questions)
+    metrics.grace_seconds.follow(lambda: live.figures.grace_ms / 1000)
     metrics.symbols_waiting.follow(lambda: live.figures.waiting)
     metrics.bars_waiting.follow(lambda: live.figures.kept)
     metrics.questions_lapsed.follow(lambda: live.figures.lapsed)

@@ -128,6 +128,9 @@ class Metrics:
             "What became of bars in the engine: taken, stood in, late, repeated, revised and so on.",
             "outcome",
         )
+        self.forming_compared = self._followed(
+            "counter", "forming_compared", "Minutes, as the vendor sent them, that were compared with their seconds."
+        )
         self.forming_disagreements = self._followed(
             "counter",
             "forming_disagreements",
@@ -225,6 +228,9 @@ class Metrics:
             "counter", "learner_deaths", "Learner's processes that ended without being told to."
         )
         self.questions = self._followed("counter", "questions", "Questions answered and judged.")
+        self.grace_seconds = self._followed(
+            "gauge", "grace_seconds", "How long after its end the market's minute closes, as it is known by now."
+        )
         self.symbols_waiting = self._followed(
             "gauge", "symbols_waiting", "Symbols that wait for bars that an outage of the feed has hidden."
         )

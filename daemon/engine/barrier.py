@@ -1,8 +1,8 @@
 """When the market's minutes close.
 
 Nothing on the wire says that a minute is complete for the market. A minute closes here once market time has
-passed its end by a fixed grace. Market time comes in with the bars (their arrival) or with a reading of the
-market clock; this module reads no clock of its own, so live and replay close at the same bar.
+passed its end by a grace, see `daemon.engine.arrivals`. Market time comes in with the bars (their arrival) or with a
+reading of the market clock; this module reads no clock of its own, so live and replay close at the same bar.
 """
 
 from __future__ import annotations
@@ -33,13 +33,14 @@ class Barrier:
         tail: empty minutes closed after the last one with a bar.
 
     Attributes:
+        grace_ms: as given; another one holds from the next minute on.
         now_ms: market time reached.
         newest_ms: start of the newest minute that held a bar, 0 before the first.
         closed_ms: start of the newest minute that is closed, 0 before the first.
     """
 
     def __init__(self, grace_ms: int, tail: int) -> None:
-        self._grace_ms = grace_ms
+        self.grace_ms = grace_ms
         self._tail_ms = tail * MINUTE_MS
         self.now_ms = self.newest_ms = self.closed_ms = 0
 
@@ -47,7 +48,7 @@ class Barrier:
     def deadline_ms(self) -> int:
         """Market time at which the oldest open minute closes; `FAR_MS` while idle."""
         idle = self.newest_ms + self._tail_ms <= self.closed_ms or not self.newest_ms
-        return FAR_MS if idle else self.closed_ms + 2 * MINUTE_MS + self._grace_ms
+        return FAR_MS if idle else self.closed_ms + 2 * MINUTE_MS + self.grace_ms
 
     def segments(self, clock_ms: Longs, minute_ms: Longs) -> Iterator[slice | int]:
         """Interleave n bars with the minutes that close between them.

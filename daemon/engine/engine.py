@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from daemon.engine.alerts import Alert
+from daemon.engine.arrivals import Arrivals
 from daemon.engine.barrier import Barrier
 from daemon.engine.days import DailyTable
 from daemon.engine.errors import StateError
@@ -26,6 +27,7 @@ from daemon.scoring.features import fingerprint
 from daemon.scoring.targets import Target
 from indicators import SymbolTable
 from indicators.forming import Forming
+from indicators.ring import CLOSE
 from streams.bars import FIELDS, MINUTE_MS, concat
 
 if TYPE_CHECKING:
@@ -70,6 +72,7 @@ class Settings(NamedTuple):
     """
 
     grace_ms: int = 5_000
+    stragglers: float = 0.0
     max_symbols: int = 16_384
     horizon_minutes: int = 15
     threshold_atr: float = 4.0
@@ -122,6 +125,7 @@ class Engine:
 
     Attributes:
         counts: what happened to the bars so far.
+        arrivals: how long after a minute's end its bars come.
         learning: what the model is asked and has answered.
         outcomes: what becomes of alerts.
         listings: when each symbol was last heard of.
@@ -133,6 +137,7 @@ class Engine:
         stood_in: told the start, symbols and bars (``float64[6, n]``) of a minute's stand-ins, if anybody wants them.
         disagreed: ``int64[6]``, minutes whose bar, as the vendor sent it, differs from what its seconds had built, by
             field.
+        compared: minutes that had second bars to compare with, since the start.
     """
 
     def __init__(self, plan: Plan, sessions: SessionTable, teacher: Teacher, settings: Settings) -> None:
@@ -144,6 +149,7 @@ class Engine:
         )
         self.learning = Learning(len(plan.features), targets, sessions, teacher, plan.outlooks)
         self.barrier = Barrier(settings.grace_ms, max(target.horizon_minutes for target in targets) + 1)
+        self.arrivals = Arrivals(settings.grace_ms, settings.stragglers)
         self.watch = Watch(plan, settings.daily, settings.sectors)
         self.listings = Listings(sessions)
         self.outcomes = Outcomes()
@@ -153,6 +159,7 @@ class Engine:
         self.released = 0
         self.counts = Counts()
         self.disagreed = np.zeros(6, np.int64)
+        self.compared = 0
         self.stood_in: Callable[[int, Symbols, Floats], None] | None = None
         self._named = -1
         self._reserve()
@@ -375,7 +382,8 @@ class Engine:
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The whole state as plain arrays by ``part/name``; most are views, good until the next step."""
-        own = {"forming": self._forming, "listings": self.listings, "outcomes": self.outcomes, "waiting": self.waiting}
+        own = {"forming": self._forming, "listings": self.listings, "outcomes": self.outcomes}
+        own |= {"waiting": self.waiting, "arrivals": self.arrivals}
         named = {**self.watch.parts(), **own}
         arrays = {f"{name}/{key}": array for name, part in named.items() for key, array in part.to_arrays().items()}
         view = {} if self.view is None else self.view.to_arrays()
@@ -411,12 +419,14 @@ class Engine:
             self.watch.load(name, part_of(arrays, name))
         self._forming.load_arrays(part_of(arrays, "forming"))
         self.waiting.load_arrays(part_of(arrays, "waiting"))
+        self.arrivals.load_arrays(part_of(arrays, "arrivals"))
         self.day_volume = arrays.get("engine/day volume", np.full(0, np.nan)).astype(np.float64)
         self._named = -1
         self._reserve()
         self.listings.load_arrays(part_of(arrays, "listings"), self.watch.minutes.last_start)
         self.outcomes.load_arrays(part_of(arrays, "outcomes"))
         self.barrier.load_array(arrays["engine/barrier"])
+        self.barrier.grace_ms = self.arrivals.grace_ms(int(self._sessions.at(self.barrier.closed_ms).phase))
         self.counts = Counts(*arrays["engine/counts"].tolist())
         self.disagreed = arrays["engine/disagreed"].astype(np.int64)
         self.watch.raised = msgspec.json.decode(arrays["engine/raised"].tobytes(), type=list[Alert])
@@ -524,6 +534,7 @@ class Engine:
             batch, rows, order = batch.take(new), rows[new], order[new]
         if len(rows):
             self.watch.coverage.stood_in[rows] = False
+            self.arrivals.note(batch.arrival_ms - start_ms - MINUTE_MS)
             self._compare(rows, start_ms, batch.values[:6])
             self._forming.discard(rows, start_ms)
             self._close_bars(self._step(batch, rows, order))
@@ -546,6 +557,7 @@ class Engine:
     def _compare(self, rows: Longs, start_ms: int, bars: Floats) -> None:
         """Count where the vendor's minute differs from what its seconds had built; the vendor's counts."""
         built = self._forming.bars(rows, start_ms)
+        self.compared += int(np.isfinite(built[CLOSE]).sum())
         differs = np.abs(built - bars) > ALIKE * np.abs(bars)
         self.disagreed += differs.sum(axis=1)
 
@@ -590,7 +602,8 @@ class Engine:
         self.counts.minutes += 1
         self._stand_in(minute_ms)
         at, symbols = self._sessions.at(minute_ms), self.symbols.symbols
-        closed_ms = minute_ms + MINUTE_MS + self._settings.grace_ms
+        closed_ms = minute_ms + MINUTE_MS + self.barrier.grace_ms
+        self.barrier.grace_ms = self.arrivals.close(int(at.phase))
         self.watch.freeze(minute_ms, closed_ms, at, symbols, self.learning.scores, self.learning.features)
         self.watch.gather()
         self.outcomes.close_minute(minute_ms, at, self.watch.due(minute_ms), self.watch.world(symbols))
@@ -609,7 +622,7 @@ class Engine:
             self.counts.stood_in += len(rows)
             bars = self._forming.bars(rows, minute_ms)
             self._forming.discard(rows, minute_ms)
-            came_ms = np.full(len(rows), min(self.barrier.now_ms, minute_ms + MINUTE_MS + self._settings.grace_ms))
+            came_ms = np.full(len(rows), min(self.barrier.now_ms, minute_ms + MINUTE_MS + self.barrier.grace_ms))
             at, symbols = self._sessions.at(minute_ms), self.symbols.symbols[rows]
             self.watch.coverage.stood_in[rows] = True
             if self.stood_in:
