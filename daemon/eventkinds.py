@@ -33,6 +33,10 @@ KINDS: Final = {
         "What became of an alert; `outcome` is JSON, see docs/outcomes.md.",
         ("id", "rule", "symbol", "outcome"),
     ),
+    "alert.revised": Kind(
+        "A bar was corrected after an alert of it: whether its condition holds, `true` or `false`.",
+        ("id", "rule", "symbol", "bar_start_ms", "holds", "what"),
+    ),
     "calendar.warning": Kind("The table of sessions is not what it should be.", _ADVICE),
     "digest.day": Kind(
         "The regular session has closed: what became of its alerts, by rule and horizon; `rules` is JSON.",

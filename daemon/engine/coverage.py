@@ -74,13 +74,13 @@ class Coverage:
         """State of a row at its newest bar, for what `needs` says, a word of `COVERAGES`."""
         return STATES[int(self.states(needs, np.array([row]))[0])]
 
-    def states(self, needs: Needs, rows: Longs) -> Codes:
-        """The same of many rows, ``int8[n]``.
+    def states(self, needs: Needs, rows: Longs, *, forming: bool = False) -> Codes:
+        """The same of many rows, ``int8[n]``; `forming` counts the bar that forms.
 
         A halt goes before a gap, that before what has not had its bars, and a bar that was stood in for is the least.
         """
         states = np.where(self.stood_in[rows], LATE, COVERED).astype(np.int8)
-        states[~self.covered(needs, rows)] = WARMING
+        states[~self.covered(needs, rows, forming=forming)] = WARMING
         if self._any_hole:
             whole = np.ones(len(rows), np.bool_)
             for (minutes, _), bars in needs.items():
@@ -90,11 +90,12 @@ class Coverage:
         states[self.halted[rows]] = HALTED
         return states
 
-    def covered(self, needs: Needs, rows: Longs) -> Flags:
+    def covered(self, needs: Needs, rows: Longs, *, forming: bool = False) -> Flags:
         """Whether each of `needs` has seen its bars at `rows`, ``bool[n]``."""
         covered = np.ones(len(rows), np.bool_)
         for (minutes, key), bars in needs.items():
             seen, began = self._frames[minutes].count[rows], self._began.get((minutes, key))
+            seen = seen + 1 if forming and minutes == 1 else seen
             if began is not None:
                 inside = rows < len(began)
                 seen = seen - np.where(inside, began[np.where(inside, rows, 0)], 0)

@@ -14,7 +14,7 @@ from daemon.engine.barrier import Barrier
 from daemon.engine.days import DailyTable
 from daemon.engine.errors import StateError
 from daemon.engine.learning import Learning, part_of
-from daemon.engine.listings import Listings, named, released, renamed, split
+from daemon.engine.listings import Listings, named, released, renamed, revised, split
 from daemon.engine.outcomes import Outcomes
 from daemon.engine.plan import When
 from daemon.engine.runs import runs
@@ -550,9 +550,15 @@ class Engine:
             self.watch.coverage.stood_in[now.rows[same]] = False
             done = self.watch.correct(now.take(other), self._sessions)
             self.learning.note(done.rows, done.features, done.scores)
+            self._tell_revised()
             self.counts.revised += done.changed
             self.counts.repeated += len(done.rows) - done.changed
             self.counts.outdated += len(done.known) - len(done.rows)
+
+    def _tell_revised(self) -> None:
+        """Of what was told it is known otherwise by now."""
+        told, self.watch.telling.revised = self.watch.telling.revised, []
+        self.notices.extend(revised(one, self.symbols.symbols[one.row]) for one in told)
 
     def _compare(self, rows: Longs, start_ms: int, bars: Floats) -> None:
         """Count where the vendor's minute differs from what its seconds had built; the vendor's counts."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from daemon.engine.errors import StateError
-from indicators.jit import kernel
+from indicators.jit import inlined, kernel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,14 +57,16 @@ class Episodes:
         since_ms: ``int64[rules, capacity]``, the moment at which it was seen to.
         last_alert_ms: ``int64[rules, capacity]``, start of the bar of the newest alert.
         cooled: ``int64[rules]``, candidates that fell into a cooldown.
+        cooldown_ms, hold_ms: ``int64[rules]``, of the rules.
+        lasting: ``bool[rules]``, which rules have an `until`.
     """
 
     def __init__(self, rules: Sequence[Rule], capacity: int) -> None:
         self._keys = [f"{rule.name}@{rule.version}" for rule in rules]
         self._every = np.ones(len(rules), np.bool_)
-        self._cooldown_ms = np.array([max(rule.cooldown_ms, 1) for rule in rules], np.int64)
-        self._hold_ms = np.array([rule.hold_ms for rule in rules], np.int64)
-        self._lasting = np.array([rule.until is not None for rule in rules], np.bool_)
+        self.cooldown_ms = np.array([max(rule.cooldown_ms, 1) for rule in rules], np.int64)
+        self.hold_ms = np.array([rule.hold_ms for rule in rules], np.int64)
+        self.lasting = np.array([rule.until is not None for rule in rules], np.bool_)
         self.cooled: Longs = np.zeros(len(rules), np.int64)
         self.state = np.zeros((len(rules), capacity), np.int8)
         self.start_ms: Longs = np.full((len(rules), capacity), NEVER_MS)
@@ -110,8 +112,8 @@ class Episodes:
             np.ascontiguousarray(ended),
             rows,
             judged,
-            self._lasting,
-            self._hold_ms,
+            self.lasting,
+            self.hold_ms,
             np.array([start_ms, seen_ms, anchor_ms]),
             self.state,
             self.start_ms,
@@ -124,7 +126,7 @@ class Episodes:
         rules, positions = np.divmod(found, len(rows))
         order = np.lexsort((rules, positions))
         rules, positions = rules[order], positions[order]
-        warm = start_ms - self.last_alert_ms[rules, rows[positions]] >= self._cooldown_ms[rules]
+        warm = start_ms - self.last_alert_ms[rules, rows[positions]] >= self.cooldown_ms[rules]
         np.add.at(self.cooled, rules[~warm], 1)
         return rules[warm], positions[warm]
 
@@ -134,7 +136,7 @@ class Episodes:
 
     def cooldown_left_ms(self, rule: int, row: int, start_ms: int) -> int:
         """How long a candidate of a bar would still be silent; 0 if not at all."""
-        return max(0, int(self._cooldown_ms[rule] - (start_ms - self.last_alert_ms[rule, row])))
+        return max(0, int(self.cooldown_ms[rule] - (start_ms - self.last_alert_ms[rule, row])))
 
     def of(self, rule: int, row: int) -> tuple[int, int, int]:
         """State, start of the bar of the newest episode, and of that of the newest alert."""
@@ -189,8 +191,44 @@ class Episodes:
                     getattr(self, name)[rule, :size] = arrays[f"{self._keys[rule]}/{name}"]
 
 
+@inlined
+def moved(
+    was: int,
+    begun_ms: int,
+    since_ms: int,
+    held: bool,
+    ended: bool,
+    lasting: bool,
+    hold_ms: int,
+    bar_ms: int,
+    seen_ms: int,
+    anchor_ms: int,
+) -> tuple[int, int, int, bool]:
+    """State, start and moment of an episode after a look, and whether it became active."""
+    entered = False
+    if was == ACTIVE and lasting:
+        if begun_ms < anchor_ms:
+            was = ARMED
+        elif ended:
+            was = SPENT
+    elif was == ACTIVE and not held:
+        was = ARMED
+    if was == SPENT and not held:
+        was = ARMED
+    if was == ARMED and held:
+        was = HOLDING
+        begun_ms, since_ms = bar_ms, seen_ms
+    if was == HOLDING:
+        if not held:
+            was = ARMED
+        elif seen_ms - since_ms >= hold_ms:
+            was = ACTIVE
+            entered = True
+    return was, begun_ms, since_ms, entered
+
+
 @kernel
-def _look(  # noqa: C901 -- the states in one place
+def _look(
     conditions: Flags,
     ended: Flags,
     rows: Longs,
@@ -204,27 +242,20 @@ def _look(  # noqa: C901 -- the states in one place
     entered: Flags,
 ) -> None:
     """Moves every state on by what holds now, and marks what became active."""
-    bar_ms, seen_ms, anchor_ms = times
     for rule in range(len(judged)):
         for i in range(len(rows) if judged[rule] else 0):
             row = rows[i]
-            held, was = conditions[rule, i], state[rule, row]
-            if was == ACTIVE and lasting[rule]:
-                if start_ms[rule, row] < anchor_ms:
-                    was = ARMED
-                elif ended[rule, i]:
-                    was = SPENT
-            elif was == ACTIVE and not held:
-                was = ARMED
-            if was == SPENT and not held:
-                was = ARMED
-            if was == ARMED and held:
-                was = HOLDING
-                start_ms[rule, row], since_ms[rule, row] = bar_ms, seen_ms
-            if was == HOLDING:
-                if not held:
-                    was = ARMED
-                elif seen_ms - since_ms[rule, row] >= hold_ms[rule]:
-                    was = ACTIVE
-                    entered[rule, i] = True
-            state[rule, row] = was
+            now, begun_ms, seen_ms, active = moved(
+                int(state[rule, row]),
+                start_ms[rule, row],
+                since_ms[rule, row],
+                conditions[rule, i],
+                ended[rule, i],
+                lasting[rule],
+                hold_ms[rule],
+                times[0],
+                times[1],
+                times[2],
+            )
+            state[rule, row], start_ms[rule, row], since_ms[rule, row] = now, begun_ms, seen_ms
+            entered[rule, i] = active

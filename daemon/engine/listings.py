@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from daemon.engine.sessions import SessionTable
+    from daemon.engine.telling import Revised
     from streams.types import Longs, Symbols
 
 QUIET_DAYS = 10
@@ -141,6 +142,13 @@ def split(symbol: str, old: float, new: float) -> Notice:
     """A symbol's shares were split, and its row starts anew."""
     shares = {"symbol": symbol, "old": f"{old:g}", "new": f"{new:g}"}
     return Notice("symbol.split", {**shares, "what": "it starts anew; the close before and daily bars are adjusted"})
+
+
+def revised(alert: Revised, symbol: bytes) -> Notice:
+    """An alert was given at a bar that has been corrected since."""
+    what = "its condition holds after all" if alert.holds else "its condition did not hold"
+    of = {"id": alert.id, "rule": alert.rule, "symbol": symbol.decode(), "bar_start_ms": str(alert.bar_start_ms)}
+    return Notice("alert.revised", {**of, "holds": str(alert.holds).lower(), "what": f"the bar was corrected: {what}"})
 
 
 def renamed(old: str, new: str) -> Notice:

@@ -13,6 +13,7 @@ import numpy as np
 from daemon.engine.budgets import Budgets
 from daemon.engine.episodes import Episodes, alert_id
 from daemon.engine.sectors import UNKNOWN
+from daemon.engine.trail import Trail
 from streams.bars import MINUTE_MS
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from daemon.engine.rules import Rule, RuleSet
     from daemon.engine.sessions import Moment
+    from daemon.engine.trail import Place
     from streams.types import Flags, Floats, Longs
 
 LISTED: Final = 1_000
@@ -50,6 +52,16 @@ class Candidates(NamedTuple):
     symbols: NDArray[np.bytes_]
     sectors: Longs
     values: Floats
+
+    def take(self, chosen: Flags) -> Candidates:
+        """Some of them."""
+        return self._replace(
+            positions=self.positions[chosen],
+            rows=self.rows[chosen],
+            symbols=self.symbols[chosen],
+            sectors=self.sectors[chosen],
+            values=self.values[chosen],
+        )
 
 
 class Told(NamedTuple):
@@ -82,6 +94,16 @@ class Held(NamedTuple):
     reason: str
 
 
+class Revised(NamedTuple):
+    """An alert whose bar was corrected: whether its condition holds after all."""
+
+    rule: str
+    row: int
+    bar_start_ms: int
+    id: str
+    holds: bool
+
+
 class _Known(NamedTuple):
     """An alert that was given after the state was saved."""
 
@@ -99,27 +121,46 @@ class Telling:
 
     Attributes:
         episodes: of all rules and rows.
+        plain: ``bool[rules]``, rules that are looked at once a closed bar, and again when it is corrected.
+        trail: what these saw of late.
         budgets: of the rules that have one.
         held: the newest candidates that were held back.
+        revised: alerts of which it is known otherwise by now; whoever tells them takes them out.
         counts: how many were, by rule and reason; cooldowns are counted by `Episodes.cooled`.
     """
 
     def __init__(self, ruleset: RuleSet, capacity: int) -> None:
         self._rules: Sequence[Rule] = ruleset.rules
         self._per_symbol = ruleset.per_symbol
+        self._keys = [f"{rule.name}@{rule.version}" for rule in self._rules]
         self.episodes, self.budgets = Episodes(self._rules, capacity), Budgets(self._rules)
+        plain = [rule.evaluate == "close" and not rule.group and not rule.is_across for rule in self._rules]
+        self.plain: Flags = np.array(plain, np.bool_)
+        self.trail = Trail(self.episodes, plain, capacity)
         self.held: deque[Held] = deque(maxlen=LISTED)
+        self.revised: list[Revised] = []
         self.counts: Counter[tuple[str, str]] = Counter()
         self._told: Longs = np.zeros(capacity, np.int64)
         self._day = -1
         self._known: dict[tuple[int, int], list[_Known]] = {}
 
     def look(
-        self, conditions: Flags, ended: Flags, rows: Longs, judged: Flags, start_ms: int, seen_ms: int, at: Moment
+        self,
+        conditions: Flags,
+        ended: Flags,
+        rows: Longs,
+        judged: Flags,
+        start_ms: int,
+        seen_ms: int,
+        at: Moment,
+        *,
+        closed: bool = False,
     ) -> tuple[Longs, Longs]:
-        """The candidates, see `Episodes.step`."""
+        """The candidates, see `Episodes.step`; `closed` says that bars have closed, which may be corrected later."""
         if self._known:
             self._settle(rows, start_ms, at)
+        if closed:
+            self.trail.push(conditions, ended, rows, start_ms, at.anchor)
         return self.episodes.step(conditions, rows, start_ms, judged, ended=ended, seen_ms=seen_ms, anchor_ms=at.anchor)
 
     def choose(self, found: Candidates, start_ms: int, at: Moment, *, late: bool) -> list[Told]:
@@ -142,11 +183,32 @@ class Telling:
         self._hold_back(found, leaders[~passes], start_ms, "budget")
         return [self._told_of(found, leader, groups[leader], start_ms) for leader in leaders[passes].tolist()]
 
+    def recall(self, found: Candidates, start_ms: int, known: dict[str, Place]) -> Flags:
+        """Which candidates of a bar that is looked at again were told before, ``bool[n]``; they leave `known`."""
+        told = np.zeros(len(found.rows), np.bool_)
+        for place, row in enumerate(found.rows.tolist()):
+            identity = self._identity(found, place)
+            if identity in self.trail.withdrawn:
+                known[identity] = self.trail.withdrawn.pop(identity)
+                self.revised.append(Revised(self._rules[found.rule].name, row, start_ms, identity, holds=True))
+            if known.pop(identity, None):
+                told[place] = True
+                self.episodes.tell(found.rule, row, start_ms)
+                self.trail.tell(found.rule, row, start_ms, identity)
+        return told
+
+    def withdraw(self, known: Mapping[str, Place]) -> None:
+        """These were told, and it turned out that their conditions do not hold."""
+        self.trail.withdraw(known)
+        for identity, (rule, row, start_ms) in known.items():
+            self.revised.append(Revised(self._rules[rule].name, row, start_ms, identity, holds=False))
+
     def _told_of(self, found: Candidates, leader: int, members: Sequence[int], start_ms: int) -> Told:
         """An alert, its episodes noted as told."""
         identity, places = self._identity(found, leader), (leader, *members)
         for row in found.rows[list(places)].tolist():
             self.episodes.tell(found.rule, row, start_ms)
+            self.trail.tell(found.rule, row, start_ms, identity)
         self._told[found.rows[leader]] += 1
         repeated = self._is_known(found, places, start_ms, identity)
         others = tuple(int(found.positions[place]) for place in members)
@@ -162,6 +224,7 @@ class Telling:
 
     def steer(self, minute_ms: int, at: Moment) -> None:
         """The market's minute has closed."""
+        self.trail.forget(minute_ms)
         self.budgets.steer(at.day, _left(at, minute_ms) - 1.0)
 
     def remember(self, key: str, row: int, identity: str, start_ms: int, value: float | None) -> bool:
@@ -204,11 +267,13 @@ class Telling:
     def reserve(self, capacity: int) -> None:
         """Make room for `capacity` rows."""
         self.episodes.reserve(capacity)
+        self.trail.reserve(capacity)
         self._told = np.pad(self._told, (0, max(0, capacity - len(self._told))))
 
     def zero(self, rows: Longs) -> None:
         """Forget rows."""
         self.episodes.zero(rows)
+        self.trail.zero(rows)
         self._told[rows] = 0
         gone = set(np.atleast_1d(rows).tolist())
         self._known = {key: known for key, known in self._known.items() if key[1] not in gone}
@@ -216,9 +281,10 @@ class Telling:
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Episodes under their own names, ``budgets/...``, the day's alerts of each row, and what is remembered."""
         known = [(rule, row, one) for (rule, row), some in self._known.items() for one in some]
-        keys = [f"{self._rules[rule].name}@{self._rules[rule].version}" for rule, _, _ in known]
+        keys = [self._keys[rule] for rule, _, _ in known]
         return {
             **{f"episodes/{name}": array for name, array in self.episodes.to_arrays().items()},
+            **{f"trail/{name}": array for name, array in self.trail.to_arrays(self._keys).items()},
             **{f"budgets/{name}": array for name, array in self.budgets.to_arrays().items()},
             "told": self._told,
             "day": np.array([self._day], np.int64),
@@ -236,6 +302,7 @@ class Telling:
         """
         self.episodes.load_arrays(_below("episodes/", arrays))
         self.budgets.load_arrays(_below("budgets/", arrays))
+        self.trail.load_arrays(_below("trail/", arrays), self._keys)
         self._told = np.zeros(self.episodes.state.shape[1], np.int64)
         self._told[: len(arrays["told"])] = arrays["told"]
         self._day = int(arrays["day"][0])

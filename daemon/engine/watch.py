@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from daemon.engine.sectors import Sectors
     from daemon.engine.sessions import Moment, SessionTable
     from daemon.engine.telling import Told
+    from daemon.engine.trail import Place
     from daemon.engine.why import Why
     from daemon.scoring.view import View
     from indicators import Frame
@@ -212,13 +213,26 @@ class Watch:
         count = self.minutes.count[now.rows]
         known, taken, steps = self._timeframes.correct(*now.columns(), self._before(now), self.market.level_at)
         rows = now.rows[known]
-        self.evaluator.rewind(rows, count[known] - self.minutes.count[rows])
+        gone = count[known] - self.minutes.count[rows]
+        self.evaluator.rewind(rows, gone)
+        told = self.telling.trail.rewind(rows, gone)
         features, scores = np.zeros((self.capacity, len(self.plan.features))), np.full(self.capacity, np.nan)
         for closed in steps:
             start_ms = int(closed.start_ms[0])
-            again = now._replace(rows=closed.rows, start_ms=start_ms, at=calendar.at(start_ms), bars=closed.bars)
+            size = len(closed.rows)
+            again = now._replace(
+                rows=closed.rows,
+                symbols=self._symbols[closed.rows],
+                start_ms=start_ms,
+                at=calendar.at(start_ms),
+                bars=closed.bars,
+                arrival_ms=np.full(size, now.arrival_ms[0]),
+                order=np.full(size, now.order[0]),
+                late=True,
+            )
             self.evaluator.renew(closed.rows)
             features[closed.rows], scores[closed.rows] = self._score(again)
+            self._fire(again, scores[closed.rows], features[closed.rows], told)
             self.evaluator.commit(closed.rows, again.context, scores[closed.rows])
         same = taken.start_ms == now.start_ms
         before = np.full((6, self.capacity), np.nan)
@@ -226,6 +240,7 @@ class Watch:
         right, wrong = now.bars[:, known], before[:, rows]
         self._days.take(rows, now.start_ms, right, now.at)
         self.evaluator.renew(rows)
+        self.telling.withdraw(told)
         changed = int((right[:5] != wrong[:5]).any(axis=0).sum())
         return Correction(known, changed, rows, features[rows], scores[rows])
 
@@ -425,26 +440,36 @@ class Watch:
         places = np.arange(len(rows))
         return Step(rows, symbols[rows], minute_ms, at, bars, came_ms, places, when=When.BARRIER)
 
-    def _fire(self, now: Step, score: Floats, features: Floats) -> None:
-        """Rules, episodes, and who is told; what is waits until it is announced."""
+    def _fire(self, now: Step, score: Floats, features: Floats, told: dict[str, Place] | None = None) -> None:
+        """Rules, episodes, and who is told; what is waits until it is announced.
+
+        With `told`, alerts by their ids, bars are looked at again: those are not told twice.
+        """
         context, judged = now.context, self.plan.judged[now.when]
+        judged = judged if told is None else judged & self.telling.plain
         self.cover(now.rows)
         held = self.evaluator.conditions(now.rows, context, score, when=now.when)
-        self._distrust(held, now.rows)
+        self._distrust(held, now.rows, forming=now.when is When.FORMING)
         ended = self.evaluator.untils(now.rows, context, score, when=now.when)
         seen_ms = now.seen_ms or now.start_ms + MINUTE_MS
-        rules, positions = self.telling.look(held, ended, now.rows, judged, now.start_ms, seen_ms, now.at)
+        closed = now.when is When.CLOSED
+        rules, positions = self.telling.look(
+            held, ended, now.rows, judged, now.start_ms, seen_ms, now.at, closed=closed
+        )
         for rule in np.unique(rules).tolist():
             found = self._candidates(rule, positions[rules == rule], now, score)
-            told = self.telling.choose(found, now.start_ms, now.at, late=now.late)
-            self._tell(rule, told, now, score, features)
+            if told is not None:
+                found = found.take(~self.telling.recall(found, now.start_ms, told))
+            if len(found.rows):
+                self._tell(rule, self.telling.choose(found, now.start_ms, now.at, late=now.late), now, score, features)
 
-    def _distrust(self, held: Flags, rows: Longs) -> None:
+    def _distrust(self, held: Flags, rows: Longs, *, forming: bool) -> None:
         """Rules that say nothing of coverage hold where that can be trusted only."""
         for rule in np.flatnonzero(held.any(axis=1)).tolist():
             if self.plan.rules[rule].trusting:
                 at = np.flatnonzero(held[rule])
-                held[rule, at] = np.isin(self.coverage.states(self.plan.needs[rule], rows[at]), TRUSTED)
+                states = self.coverage.states(self.plan.needs[rule], rows[at], forming=forming)
+                held[rule, at] = np.isin(states, TRUSTED)
 
     def _candidates(self, rule: int, positions: Longs, now: Step, score: Floats) -> Candidates:
         rows = now.rows[positions]

@@ -8,10 +8,12 @@ import msgspec
 import numpy as np
 
 from daemon.engine.alerts import known
+from daemon.engine.coverage import TRUSTED
 from daemon.engine.distance import comparisons
 from daemon.engine.episodes import ACTIVE, HOLDING, SPENT, STATES
 from daemon.engine.plan import BARS, When, terms_of
 from daemon.engine.syntax import write
+from daemon.engine.vocabulary import COVERAGES
 
 if TYPE_CHECKING:
     from daemon.engine.watch import Step, Watch
@@ -91,6 +93,7 @@ class _Seen(NamedTuple):
     reason: str
     hold_ms: int
     late: bool
+    distrusted: str
 
 
 def explain(watch: Watch, rule: int, row: int, now: Step, score: float, session: str) -> Why:
@@ -114,7 +117,9 @@ def explain(watch: Watch, rule: int, row: int, now: Step, score: float, session:
     held = [(one.bar_start_ms, one.reason) for one in telling.held if (one.rule, one.symbol) == (own.name, symbol)]
     state, since_ms, last_ms = telling.episodes.of(rule, row)
     reason = next((why for at_ms, why in reversed(held) if at_ms == start_ms), "")
-    seen = _Seen(holds, conditions, state, since_ms, last_ms, start_ms, reason, own.hold_ms, now.late)
+    coverage = watch.coverage.of(plan.needs[rule], row)
+    distrusted = coverage if own.trusting and COVERAGES.index(coverage) not in TRUSTED else ""
+    seen = _Seen(holds, conditions, state, since_ms, last_ms, start_ms, reason, own.hold_ms, now.late, distrusted)
     return Why(
         symbol=symbol,
         rule=own.name,
@@ -124,7 +129,7 @@ def explain(watch: Watch, rule: int, row: int, now: Step, score: float, session:
         session=session,
         holds=holds,
         conditions=conditions,
-        coverage=watch.coverage.of(plan.needs[rule], row),
+        coverage=coverage,
         warm_up=[WarmUp(_named(need), watch.coverage.seen(need, row), bars) for need, bars in needs],
         until=bool(ended[rule, 0]) if own.until else None,
         state=STATES[state],
@@ -165,6 +170,8 @@ def _verdict(seen: _Seen) -> str:  # noqa: PLR0911 -- one a verdict
         unknown = sum(condition.holds is None for condition in failing)
         words = f"{len(failing)} of {len(seen.conditions)} comparisons do not hold"
         return f"it did not fire: {words}" + (f", {unknown} for want of a value that is known" * bool(unknown))
+    if seen.distrusted:
+        return f"it did not fire: {seen.distrusted}, and the rule is looked at where its symbol can be trusted only"
     if seen.reason:
         return f"it did not fire: held back by {seen.reason}"
     if seen.state == HOLDING:

@@ -137,7 +137,7 @@ def test_what_is_written_differently_has_one_normal_form(text: str, form: str) -
         ("symbol + 1 > 5", "symbol is not a number"),
         ("close in ['A']", "only symbol and sector can be in a list"),
         ("symbol in tech", 'there is no list "tech"'),
-        ("coverage == 'gap'", 'there is no coverage "gap"'),
+        ("coverage == 'hole'", 'there is no coverage "hole"'),
         ("coverage[1] == 'covered'", "coverage is that of now"),
         ("rank(symbol in ['A']) > 1", "is a condition; a number is needed"),
         ("session == 'regulr'", 'did you mean "regular"?'),

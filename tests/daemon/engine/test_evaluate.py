@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.engine.checks import condition, number
+from daemon.engine.coverage import COVERED, GAP, WARMING
 from daemon.engine.durations import duration_ms
 from daemon.engine.errors import StateError
 from daemon.engine.evaluate import Context, Evaluator
@@ -303,7 +304,7 @@ def test_coverage_is_that_of_the_rule_that_asks() -> None:
     world = World(plan("coverage == 'covered'", "coverage != 'covered' or close < 0"))
     context, score = world.close()
     for rule in (0, 1):
-        world.evaluator.cover(rule, world.rows, np.array([True, False, True, True, False]))
+        world.evaluator.cover(rule, world.rows, np.array([COVERED, WARMING, COVERED, COVERED, GAP], np.int8))
     held = world.evaluator.conditions(world.rows, context, score)
     assert held.astype(int).tolist() == [[1, 0, 1, 1, 0], [0, 1, 0, 0, 1]]
 

@@ -104,7 +104,7 @@ def test_a_corrected_minute_corrects_the_longer_bar(sessions: SessionTable) -> N
 
 
 def test_coverage_counts_what_each_timeframe_has_seen(sessions: SessionTable) -> None:
-    text = "[[rule]]\nname = 'r'\nwhere = 'close > 0 or sma(2, \"5m\") > 0'\ncooldown = '1m'"
+    text = "[[rule]]\nname = 'r'\nwhere = 'close > 0 or sma(2, \"5m\") > 0'\ncooldown = '1m'\ncoverage = 'any'"
     engine = engine_of(text, sessions)
     first = engine.step(concat(minutes(*[10.0] * 8)))
     assert [alert.coverage for alert in first] == ["warming"]

@@ -74,7 +74,11 @@ def test_every_comparison_has_its_values_at_that_bar(sessions: SessionTable) -> 
     assert found.coverage == "warming"
     short = {need.name: (need.seen, need.needed) for need in found.warm_up}
     assert short["rsi(14)"] == (3, 15)
-    assert (found.looked_at, found.state, found.last_alert_ms) == ("bar", "active", OPEN + 2 * MINUTE_MS)
+    assert (found.looked_at, found.state, found.last_alert_ms) == ("bar", "armed", None)
+    assert found.verdict.startswith("it did not fire: warming, and the rule is looked at where")
+    loose = asked(sessions, rule + "\ncoverage = 'any'", [9.0, 11.0, 12.0])
+    assert (loose.state, loose.last_alert_ms) == ("active", OPEN + 2 * MINUTE_MS)
+    assert loose.verdict == "it fired at this bar"
 
 
 def test_lists_and_steps_are_conditions_too(sessions: SessionTable) -> None:
