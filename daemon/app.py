@@ -23,6 +23,7 @@ from daemon import (
     knowledge,
     leaderboard,
     lock,
+    overload,
     reload,
     snapshot,
     standing,
@@ -39,6 +40,7 @@ from daemon.live import Live
 from daemon.market import reach
 from daemon.metrics import Metrics
 from daemon.notify import Notifier
+from daemon.overload import Overload
 from daemon.supervision import Supervisor
 from daemon.upkeep import BacklogWatch
 from streams.errors import AuthRejected, CertificateRejected
@@ -191,7 +193,7 @@ class App:
             missed=self._missed if config.rest.enabled else None,
         )
         self.known = await knowledge.of(self, at_hand, jitter, stack) if config.rest.enabled else None
-        self.backlog = BacklogWatch(self.outbox)
+        self.backlog, self.overload = BacklogWatch(self.outbox), Overload()
         self.groups = GroupWatch(self.redis_url, config.redis, self.events, clock)
         self.reload = reload.of(self, self._reread)
         self.events.calendar(self.calendar.warning)
@@ -210,6 +212,7 @@ class App:
             "snapshots": self.snapshots.run,
             "time watch": lambda: upkeep.watch_time(lambda: standing.market_time(self), self.events),
             "watchdog": lambda: upkeep.feed_watchdog(self.notifier, lambda: standing.pulse(self)),
+            "overload": lambda: overload.watch(self, self.overload),
             "prune": lambda: upkeep.prune(self.outbox, self.clock),
         }
         if teacher := self.teacher:

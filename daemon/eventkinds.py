@@ -64,6 +64,10 @@ KINDS: Final = {
     **{f"model.{kind}": Kind(meaning, _MODEL) for kind, meaning in MODEL_NEWS.items()},
     "outbox.healed": Kind("All alerts are on disk again.", ("what",)),
     "outbox.refused": Kind("The disk refuses alerts: they wait in memory.", _ADVICE),
+    "overload.step": Kind(
+        "More is let go of for want of time, or less: `nothing`, `enrichment`, `learning`, `coalescing`.",
+        ("step", "what"),
+    ),
     "redis.restarted": Kind("The embedded server had ended and was started again.", ("what",)),
     "reload.done": Kind("New rules are in force.", ("rules", "needs_restart")),
     "reload.refused": Kind("New rules are not in force: the old ones stay.", _ADVICE),

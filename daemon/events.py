@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from daemon.engine.listings import Notice
     from daemon.engine.outages import Outage
     from daemon.engine.outcomes import Outcome
+    from daemon.overload import Step
     from streams.outbox import OutboxError
     from streams.polygon.rest.errors import RestError
     from streams.polygon.session import Event
@@ -125,6 +126,11 @@ class Events:
         """What has become of it."""
         counts = {name: f"{value:g}" for name, value in repaired._asdict().items()}
         self.tell("feed.repaired", alarm=repaired.left > 0, **_span(outage), **counts)
+
+    def overload(self, step: Step, before: Step, waiting_s: float) -> None:
+        """More is let go of for want of time, or less."""
+        what = f"the oldest input waits for {waiting_s:.1f} s" if step > before else "input is worked on as it comes"
+        self.tell("overload.step", alarm=step > before, step=step.name.lower(), what=what)
 
     def rest(self, refusal: RestError) -> None:
         """The exchange refuses something for good."""

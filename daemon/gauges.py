@@ -111,6 +111,7 @@ def _behind_s(figures: Figures, board: Leaderboard) -> Reading:
 def _follow_model(app: App) -> None:
     metrics, live, teacher = app.metrics, app.live, app.teacher
     metrics.questions.follow(lambda: live.figures.quality.questions)
+    metrics.overload_step.follow(lambda: int(app.overload.step))
     metrics.grace_seconds.follow(lambda: live.figures.grace_ms / 1000)
     metrics.symbols_waiting.follow(lambda: live.figures.waiting)
     metrics.bars_waiting.follow(lambda: live.figures.kept)
@@ -119,6 +120,7 @@ def _follow_model(app: App) -> None:
     if teacher:
         metrics.lessons_waiting.follow(lambda: teacher.unlearned)
         metrics.lessons_dropped.follow(lambda: teacher.dropped)
+        metrics.lessons_shed.follow(lambda: teacher.shed)
         metrics.views_late.follow(lambda: teacher.late)
         metrics.learner_deaths.follow(lambda: teacher.deaths)
         metrics.view_age_seconds.follow(lambda: _view_age_s(live.figures))

@@ -228,6 +228,12 @@ class Metrics:
             "counter", "learner_deaths", "Learner's processes that ended without being told to."
         )
         self.questions = self._followed("counter", "questions", "Questions answered and judged.")
+        self.overload_step = self._followed(
+            "gauge", "overload_step", "Let go of for want of time: 0 nothing, 1 enrichment, 2 learning, 3 coalescing."
+        )
+        self.lessons_shed = self._followed(
+            "counter", "lessons_shed", "Market minutes of answers that were let go of for want of time."
+        )
         self.grace_seconds = self._followed(
             "gauge", "grace_seconds", "How long after its end the market's minute closes, as it is known by now."
         )

@@ -62,7 +62,9 @@ class Enrichment:
         clock: the machine's.
 
     Attributes:
-        outcomes: alerts by what became of them: ``whole`` at once, ``followed``, ``failed`` in part, ``dropped``.
+        outcomes: alerts by what became of them: ``whole`` at once, ``followed``, ``failed`` in part, ``dropped``,
+            ``shed`` for want of time.
+        shedding: whether nothing is fetched for want of time.
         failures: fetches that failed, by the name of the error.
     """
 
@@ -78,6 +80,7 @@ class Enrichment:
     ) -> None:
         self.outcomes: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
+        self.shedding = False
         self._at_hand, self._lookups, self._fetches = at_hand, lookups, fetches
         self._needed, self._tell, self._clock = needed, tell, clock
         self._waiting: deque[tuple[Told, tuple[str, ...]]] = deque(maxlen=MOST_WAITING)
@@ -94,7 +97,9 @@ class Enrichment:
             alert = msgspec.json.decode(one.fields["data"], type=Told)
             self._needed([Need(alert.symbol, kind, kind in alert.about) for kind in self._fetches])
             missing = tuple(kind for kind in self._fetches if kind not in alert.about)
-            if missing:
+            if missing and self.shedding:
+                self.outcomes["shed"] += 1
+            elif missing:
                 self._wait(alert, missing)
             else:
                 self.outcomes["whole"] += 1

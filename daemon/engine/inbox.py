@@ -26,12 +26,14 @@ class Inbox:
         depth: bars waiting.
         limit: bars that may wait.
         merged: second bars that lost themselves in another since the start.
+        merging: whether second bars that are taken together merge, full or not.
         refused: bars that did not fit since the start.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.depth = self.merged = self.refused = 0
+        self.merging = False
         self._waiting: deque[tuple[BarBatch, float]] = deque()
 
     @property
@@ -59,7 +61,12 @@ class Inbox:
             taken.append(batch)
             size += batch.size
         self.depth -= size
-        return concat(taken)
+        batch = concat(taken)
+        if not self.merging or not size:
+            return batch
+        merged = coalesce(batch)
+        self.merged += size - merged.size
+        return merged
 
     def _merge(self) -> None:
         if not self._waiting:

@@ -83,7 +83,8 @@ class Prefetcher:
 
     Attributes:
         failures: fetches that failed, by the name of the error.
-        yielded: rounds that gave way to who waited.
+        yielded: rounds that gave way to who waited, or were let go of for want of time.
+        shedding: whether nothing is fetched for want of time.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Prefetcher:
     ) -> None:
         self.failures: Counter[str] = Counter()
         self.yielded = 0
+        self.shedding = False
         self._lookups, self._fetches, self._around = lookups, fetches, around
         self._outlook, self._budget, self._ledger = outlook, outlook.budget, outlook.ledger
         self._clock = clock
@@ -160,7 +162,7 @@ class Prefetcher:
         if now_ms is None:
             return 0
         self._budget.refill(now_ms)
-        if self._urgent():
+        if self.shedding or self._urgent():
             self.yielded += 1
             return 0
         if not self._outlook.is_new_minute(now_ms) and not self._budget.allowed:

@@ -86,6 +86,8 @@ class Link:
         dropped: lessons that were never learned.
         late: views that had not come when they were due.
         deaths: learners that ended without being told to.
+        shedding: whether lessons are let go of for want of time; with patience they never are.
+        shed: lessons that were.
         told: JSON of what people should know about models, for whoever tells them to take out.
         figures: JSON of how good every model has been, as it was known last; empty before that.
     """
@@ -111,7 +113,8 @@ class Link:
         self._views: list[deque[View]] = [deque(maxlen=WAITING_VIEWS) for _ in self._courses]
         self._in_use: list[View | None] = [None for _ in self._courses]
         self._deaths_in_a_row, self._last_death, self._start_at_s = 0, "", 0.0
-        self.dropped = self.late = self.deaths = 0
+        self.dropped = self.late = self.deaths = self.shed = 0
+        self.shedding = False
         self._asked = False
         self.told: deque[str] = deque(maxlen=NEWS)
         self.figures = ""
@@ -149,6 +152,9 @@ class Link:
             LearnerFailingError: with patience only, see `view`.
         """
         if not self._learns:
+            return
+        if self.shedding and not self._patience_s:
+            self.shed += 1
             return
         self._pump(0.0)
         if not self._wait(self._has_room):
