@@ -238,13 +238,12 @@ class App:
 
     def _heard(self, event: Event) -> None:
         if isinstance(event, Changed):
-            now_ms = self.time.now_ms() or self.live.figures.now_ms
             if event.state is State.SUBSCRIBED and self.keeper:
                 self.keeper.resumed()
             if event.state in HEARING:
-                self.live.heard(now_ms)
+                self.live.heard()
             else:
-                self.live.lost(now_ms)
+                self.live.lost()
         self.events.feed(event)
 
     def _missed(self, outage: Outage) -> None:

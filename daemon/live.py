@@ -179,27 +179,31 @@ class Live:
         if not bars.size:
             return
         if self.outages.blind:
-            self.heard(arrival_ms)
+            self.heard()
         if self._inbox.put(bars, self._clock.monotonic_s()):
             self._wake.set()
         else:
             self._overflow()
 
-    def lost(self, now_ms: int) -> None:
+    def lost(self) -> None:
         """The feed is not heard any more."""
         if not self._lossless and self._missed:
-            self.outages.lost(now_ms)
+            self.outages.lost(self.figures.now_ms)
 
-    def heard(self, now_ms: int) -> None:
+    def heard(self) -> None:
         """The feed is heard, perhaps again: before the next bar is taken, symbols that may miss some begin to wait."""
-        outage = self.outages.heard(now_ms)
+        outage = self.outages.heard(self._now_ms())
         if outage:
             self._gap = outage.joined(self._gap) if self._gap else outage
             self._wake.set()
 
+    def _now_ms(self) -> int:
+        """Market time: the exchange's, where it is known."""
+        return self._market.now_ms() or self.figures.now_ms
+
     async def mend(self, symbols: Symbols, missing: BarBatch, *, hole: bool = False) -> bool:
         """Give the engine what was missing of symbols that wait, see `Engine.mend`; False while no turns are made."""
-        now_ms = self._market.now_ms() or self.figures.now_ms
+        now_ms = self._now_ms()
         stored: list[Stored] = []
 
         def act() -> None:

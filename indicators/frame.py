@@ -171,6 +171,20 @@ class Frame:
             self._extend(chunk)
         return known
 
+    def has(self, rows: Longs, start_ms: Longs, bars: Floats) -> Flags:
+        """Whether bars are closed here as they are, ``bool[n]``; False too where they are too old to be corrected.
+
+        Args: as for `update`; of each bar prices and volume are compared.
+
+        Raises:
+            RowError: a row lies outside the frame.
+        """
+        rows, number = self._located(rows, start_ms)
+        same = (number >= 0) & (number < self.count[rows])
+        found, time, _, _ = self._brought(rows[same], number[same], self._lags[:0])
+        same[same] = (time[rings.START_MS] == start_ms[same]) & (found[:5] == bars[:5, same]).all(axis=0)
+        return same
+
     def bar(self, field: str, rows: Longs, back: int = 0) -> Floats:
         """A field of a closed bar, ``float64[n]``: the newest at back 0; NaN where a row has fewer bars.
 

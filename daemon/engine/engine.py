@@ -542,12 +542,10 @@ class Engine:
     def _correct(self, now: Step) -> None:
         """Bars that came before, or too late for their place, are put right where they can be."""
         minutes = self.watch.minutes
-        newest = np.stack([minutes.bar(field, now.rows) for field in ("open", "high", "low", "close", "volume")])
-        other = (minutes.last_start[now.rows] != now.start_ms) | (newest != now.bars[:5]).any(axis=0)
+        self.watch.coverage.stood_in[now.rows[minutes.last_start[now.rows] == now.start_ms]] = False
+        other = ~minutes.has(now.rows, np.full(len(now.rows), now.start_ms), now.bars)
         self.counts.repeated += int((~other).sum())
         if other.any():
-            same = minutes.last_start[now.rows] == now.start_ms
-            self.watch.coverage.stood_in[now.rows[same]] = False
             done = self.watch.correct(now.take(other), self._sessions)
             self.learning.note(done.rows, done.features, done.scores)
             self._tell_revised()

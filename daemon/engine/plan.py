@@ -30,7 +30,7 @@ from daemon.engine.syntax import (
     Within,
     write,
 )
-from daemon.engine.vocabulary import COVERAGES, FUNCTIONS, Vocabulary
+from daemon.engine.vocabulary import COVERAGES, FUNCTIONS, SCORES, Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
     from indicators import Spec
     from streams.types import Flags
 
-
-SCORES = {"score", "unusual"}
-"""Names that stand for what a model says of the features."""
 
 BARS = (1, "")
 """What a symbol's own bars are called among the needs of a rule."""
@@ -104,6 +101,7 @@ class Plan:
         needs: for each rule, and then each of `asked`, what it takes until all that it names has a value: bars that
             each indicator must have seen, and under `BARS` those of the symbol itself. What goes by the score needs
             the features too.
+        named: the same without the features: what they lack counts as their mean, and a score has a value.
         learned: the same for all features together.
     """
 
@@ -140,6 +138,7 @@ class Plan:
         self.specs: tuple[Spec, ...] = tuple(self._specs.pop(1))
         self.longer: dict[int, tuple[Spec, ...]] = {minutes: tuple(specs) for minutes, specs in self._specs.items()}
         scored = (self.learned if self._is_scored(tree) else {} for tree in (*self.conditions, *self.asked))
+        self.named = tuple(own)
         self.needs = tuple(_most(*both) for both in zip(own, scored, strict=True))
 
     @cached_property
@@ -186,7 +185,7 @@ class Plan:
 
     @staticmethod
     def _is_scored(tree: Node) -> bool:
-        return bool(SCORES & set(checks.names(tree)))
+        return not checks.names(tree).isdisjoint(SCORES)
 
     @cached_property
     def names_unusual(self) -> bool:

@@ -20,7 +20,7 @@ from daemon.engine.language import parse
 from daemon.engine.syntax import Binary, Name, Number, write
 from daemon.engine.tokens import plain
 from daemon.engine.tomlmap import TomlMap
-from daemon.engine.vocabulary import Vocabulary
+from daemon.engine.vocabulary import SCORES, Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -108,6 +108,11 @@ class Rule:
         definition += [f"coverage {self.coverage}"] if self.coverage != "trusted" else []
         definition += [f"group {self.group} by {write(self.by)}"] if self.group else []
         return sha256("\n".join(definition).encode()).hexdigest()[:12]
+
+    @cached_property
+    def is_scored(self) -> bool:
+        """Whether it goes by what a model says."""
+        return not checks.names(self.condition).isdisjoint(SCORES)
 
     @cached_property
     def is_across(self) -> bool:

@@ -121,7 +121,8 @@ class Telling:
 
     Attributes:
         episodes: of all rules and rows.
-        plain: ``bool[rules]``, rules that are looked at once a closed bar, and again when it is corrected.
+        plain: ``bool[rules]``, rules that are looked at once a closed bar, and again when it is corrected: not those
+            that go by the model, which is another one by then.
         trail: what these saw of late.
         budgets: of the rules that have one.
         held: the newest candidates that were held back.
@@ -134,7 +135,9 @@ class Telling:
         self._per_symbol = ruleset.per_symbol
         self._keys = [f"{rule.name}@{rule.version}" for rule in self._rules]
         self.episodes, self.budgets = Episodes(self._rules, capacity), Budgets(self._rules)
-        plain = [rule.evaluate == "close" and not rule.group and not rule.is_across for rule in self._rules]
+        plain = [
+            rule.evaluate == "close" and not (rule.group or rule.is_across or rule.is_scored) for rule in self._rules
+        ]
         self.plain: Flags = np.array(plain, np.bool_)
         self.trail = Trail(self.episodes, plain, capacity)
         self.held: deque[Held] = deque(maxlen=LISTED)

@@ -21,6 +21,9 @@ ALIASES = {"price": "close"}
 CONTEXT = ("score", "unusual", "minutes_since_open", "minutes_since_bar")
 """Numbers that come with a step and not from the bar."""
 
+SCORES = ("score", "unusual")
+"""Those of them that stand for what a model says of the features."""
+
 FUTURE = ("future_high", "future_low", "future_close", "future_volume")
 """Of the bars between a question and its answer: highest, lowest, last, all together. Questions may name them, and
 nothing else."""

@@ -468,7 +468,7 @@ class Watch:
         for rule in np.flatnonzero(held.any(axis=1)).tolist():
             if self.plan.rules[rule].trusting:
                 at = np.flatnonzero(held[rule])
-                states = self.coverage.states(self.plan.needs[rule], rows[at], forming=forming)
+                states = self.coverage.states(self.plan.named[rule], rows[at], forming=forming)
                 held[rule, at] = np.isin(states, TRUSTED)
 
     def _candidates(self, rule: int, positions: Longs, now: Step, score: Floats) -> Candidates:

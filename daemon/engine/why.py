@@ -118,7 +118,8 @@ def explain(watch: Watch, rule: int, row: int, now: Step, score: float, session:
     state, since_ms, last_ms = telling.episodes.of(rule, row)
     reason = next((why for at_ms, why in reversed(held) if at_ms == start_ms), "")
     coverage = watch.coverage.of(plan.needs[rule], row)
-    distrusted = coverage if own.trusting and COVERAGES.index(coverage) not in TRUSTED else ""
+    named = watch.coverage.of(plan.named[rule], row)
+    distrusted = named if own.trusting and COVERAGES.index(named) not in TRUSTED else ""
     seen = _Seen(holds, conditions, state, since_ms, last_ms, start_ms, reason, own.hold_ms, now.late, distrusted)
     return Why(
         symbol=symbol,

@@ -32,6 +32,7 @@ LAST_MS = OPEN + (9 + 16) * MINUTE_MS
 OF_THE_LEARNER = {
     "technic_lessons_waiting",
     "technic_lessons_dropped_total",
+    "technic_lessons_shed_total",
     "technic_views_late_total",
     "technic_view_age_seconds",
     "technic_learner_deaths_total",

@@ -78,8 +78,9 @@ async def live(folder: Path, bars: BarBatch, until_ms: int) -> App:
 
 
 def state(engine: Engine) -> dict[str, Any]:
-    """The whole state bit for bit; but for counts, for bars that were sent again were counted, and for the clock."""
-    arrays = {name: array for name, array in engine.to_arrays().items() if name != "engine/counts"}
+    """The whole state bit for bit, but for the clock, counts, and what an exchange counts from its first bar."""
+    left_out = ("engine/counts", "engine/day volume")
+    arrays = {name: array for name, array in engine.to_arrays().items() if name not in left_out}
     arrays["engine/barrier"] = arrays["engine/barrier"][1:]
     return {name: (array.dtype, array.shape, array.tobytes()) for name, array in arrays.items()}
 
