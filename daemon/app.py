@@ -41,6 +41,8 @@ from daemon.market import reach
 from daemon.metrics import Metrics
 from daemon.notify import Notifier
 from daemon.overload import Overload
+from daemon.stall import LoopWatch
+from daemon.steadyclock import Punctuality
 from daemon.supervision import Supervisor
 from daemon.upkeep import BacklogWatch
 from streams.errors import AuthRejected, CertificateRejected
@@ -163,7 +165,7 @@ class App:
             jitter=jitter,
             on_delivered=lambda seq: self.live.delivered(seq),  # noqa: PLW0108 (made below)
         )
-        self.feed, self.time = await reach(
+        self.feed, self.time, steady = await reach(
             config.feed,
             self.calendar.sessions,
             clock,
@@ -172,6 +174,7 @@ class App:
             on_event=self._heard,
             stack=stack,
         )
+        self.punctuality = Punctuality(steady) if steady else None
         at_hand, self.leaderboard = AtHand(), leaderboard.of(self, jitter)
         self.live = Live(
             self.codec,
@@ -194,6 +197,7 @@ class App:
         )
         self.known = await knowledge.of(self, at_hand, jitter, stack) if config.rest.enabled else None
         self.backlog, self.overload = BacklogWatch(self.outbox), Overload()
+        self.loop = LoopWatch(clock, self.events.stalled)
         self.groups = GroupWatch(self.redis_url, config.redis, self.events, clock)
         self.reload = reload.of(self, self._reread)
         self.events.calendar(self.calendar.warning)
@@ -211,10 +215,13 @@ class App:
             "groups": self.groups.run,
             "snapshots": self.snapshots.run,
             "time watch": lambda: upkeep.watch_time(lambda: standing.market_time(self), self.events),
+            "loop": self.loop.run,
             "watchdog": lambda: upkeep.feed_watchdog(self.notifier, lambda: standing.pulse(self)),
             "overload": lambda: overload.watch(self, self.overload),
             "prune": lambda: upkeep.prune(self.outbox, self.clock),
         }
+        if punctual := self.punctuality:
+            tasks["clock"] = lambda: upkeep.watch_clock(punctual, self.metrics, self.events)
         if teacher := self.teacher:
             tasks["models"] = lambda: upkeep.watch_models(teacher, self.events)
         if keeper := self.keeper:

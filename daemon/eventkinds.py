@@ -38,6 +38,9 @@ KINDS: Final = {
         ("id", "rule", "symbol", "bar_start_ms", "holds", "what"),
     ),
     "calendar.warning": Kind("The table of sessions is not what it should be.", _ADVICE),
+    "clock.healed": Kind("This machine's clock agrees with the bars again.", ("what",)),
+    "clock.leapt": Kind("The system's clock has leapt; the market's time goes on without the leap.", _ADVICE),
+    "clock.skewed": Kind("This machine's clock does not agree with the bars.", _ADVICE),
     "digest.day": Kind(
         "The regular session has closed: what became of its alerts, by rule and horizon; `rules` is JSON.",
         ("day", "alerts", "rules"),
@@ -62,6 +65,7 @@ KINDS: Final = {
     "history.failing": Kind("The history does not take what is to be kept; it is tried again.", _ADVICE),
     "history.healed": Kind("The history takes what is to be kept again.", ("what",)),
     **{f"model.{kind}": Kind(meaning, _MODEL) for kind, meaning in MODEL_NEWS.items()},
+    "loop.stalled": Kind("The event loop has not turned for more than a second.", _ADVICE),
     "outbox.healed": Kind("All alerts are on disk again.", ("what",)),
     "outbox.refused": Kind("The disk refuses alerts: they wait in memory.", _ADVICE),
     "overload.step": Kind(

@@ -11,7 +11,7 @@ import structlog
 from daemon.engine.outcomes import CLOSE
 from daemon.judgement import day_of, judged
 from daemon.scoring.news import ALARMING, ModelNews
-from streams.polygon.session import Changed, Strange, Unanswered, Unauthorised
+from streams.polygon.session import Changed, State, Strange, Unanswered, Unauthorised
 from streams.polygon.spoilage import Condition
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class Events:
     def __init__(self, stream: EventStream, clock: Clock) -> None:
         self._stream, self._clock = stream, clock
         self._loop = asyncio.get_running_loop()
+        self._silent = False
 
     def tell(self, kind: str, *, alarm: bool = False, **fields: str) -> None:
         """One event; an alarm is something a person has to look at."""
@@ -58,10 +59,11 @@ class Events:
         self._stream.put({"kind": kind, "at_ms": str(self._clock.wall_ms()), **fields})
 
     def feed(self, event: Event) -> None:
-        """What the feed tells."""
+        """What the feed tells. A silence is an alarm once, however often the feed connects again in vain."""
         match event:
             case Changed(state, reason):
-                self.tell("feed.state", state=str(state), reason=reason)
+                again, self._silent = self._silent, state is State.STALE or (self._silent and state is not State.LIVE)
+                self.tell("feed.state", alarm=self._silent and not again, state=str(state), reason=reason)
             case Unauthorised(channels):
                 remedy = "the plan does not include them: take them out of feed.channels, or extend the plan"
                 self.tell("feed.unauthorised", alarm=True, channels=",".join(channels), remedy=remedy)
@@ -106,6 +108,31 @@ class Events:
             self.tell("time.behind", alarm=True, what=behind)
         else:
             self.tell("time.healed", what="the exchange's time has caught up with the newest bar")
+
+    def clock(self, skew_ms: int) -> None:
+        """The market's time is so far ahead of the bars (negative: behind), or (0) no more."""
+        if skew_ms:
+            way = "ahead of" if skew_ms > 0 else "behind"
+            what = f"the market's time, by this machine's clock, is {abs(skew_ms) / 1000:.1f} s {way} the bars"
+            remedy = "see whether this machine keeps its time (timedatectl), and whether the feed is late"
+            self.tell("clock.skewed", alarm=True, what=what, remedy=remedy)
+        else:
+            self.tell("clock.healed", what="this machine's clock agrees with the bars")
+
+    def leapt(self, leap_ms: int) -> None:
+        """The system's clock has leapt ahead (negative: back)."""
+        way = "ahead" if leap_ms > 0 else "back"
+        what = f"the system's clock has leapt {way} by {abs(leap_ms) / 1000:.1f} s"
+        remedy = (
+            "none needed: the market's time goes on without the leap until bars, or a minute without any, confirm it"
+        )
+        self.tell("clock.leapt", alarm=True, what=what, remedy=remedy)
+
+    def stalled(self, seconds: float) -> None:
+        """The event loop has not turned for so long."""
+        what = f"nothing was read, delivered or answered for {seconds:.1f} s"
+        remedy = "stderr has the stacks of that time, unless the whole process was stopped"
+        self.tell("loop.stalled", alarm=True, what=what, remedy=remedy)
 
     def history(self, trouble: str, *, over: bool) -> None:
         """The history does not take what is to be kept, as `trouble` says with the remedy, or ("") does so again."""

@@ -47,6 +47,9 @@ def follow(app: App) -> None:
     _follow_history(app)
     _follow_knowledge(app)
     app.metrics.snapshot_age_seconds.follow(lambda: _known(app.snapshots.age_s))
+    app.metrics.loop_lag_seconds.follow(lambda: app.loop.lag_s)
+    if punctual := app.punctuality:
+        app.metrics.clock_skew_seconds.follow(lambda: punctual.skew_ms / 1000)
     app.metrics.version.follow(lambda: {version("technic-scanner"): 1.0})
 
 

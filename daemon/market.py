@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from daemon.markettime import Delayed, Proven, Shown, Silence
+from daemon.steadyclock import Steady
 from streams.polygon.feed import Feed
 from streams.polygon.marketclock import MarketClock
 from streams.secret import Secret
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
 
 
 class Market(NamedTuple):
-    """An exchange within reach."""
+    """An exchange within reach; `steady` is its clock where that is the machine's."""
 
     feed: Feed
     time: Shown | Proven
+    steady: Steady | None
 
 
 async def reach(
@@ -45,12 +47,14 @@ async def reach(
     Connects to nothing yet; `stack` closes what it opens.
     """
     key = config.key or Secret("")
-    polled, market = None, clock
+    polled, steady = None, None
+    market: Clock
     if not config.vendor:
         http = await stack.enter_async_context(aiohttp.ClientSession())
         market = polled = MarketClock(config.rest, clock=clock, http=http, speed=config.speed, key=key)
-    elif (urlsplit(config.url).hostname or "").startswith("delayed"):
-        market = Delayed(clock)
+    else:
+        steady = Steady(clock)
+        market = Delayed(steady) if (urlsplit(config.url).hostname or "").startswith("delayed") else steady
     feed = Feed(
         config.url,
         key,
@@ -62,4 +66,5 @@ async def reach(
         silence_s=Silence(config, sessions, market).limit_s,
         lossless=config.lossless,
     )
-    return Market(feed, Proven(polled, feed) if polled and config.lossless else Shown(market, polled, config.speed))
+    time = Proven(polled, feed) if polled and config.lossless else Shown(market, polled, config.speed)
+    return Market(feed, time, steady)

@@ -85,6 +85,7 @@ class Metrics:
         self._declare_prefetch()
         self._declare_service()
         ProcessCollector(registry=self.registry)
+        self._quickest_ms: int | None = None
 
     def text(self) -> bytes:
         """All of it in Prometheus' text format."""
@@ -93,13 +94,22 @@ class Metrics:
     def decoded(self, frame: Decoded) -> None:
         """Count what was in one frame."""
         self.frames.inc()
-        minutes = int((frame.bars.length_ms >= MINUTE_MS).sum())
+        bars = frame.bars
+        minutes = int((bars.length_ms >= MINUTE_MS).sum())
         self.bars.labels("minute").inc(minutes)
-        self.bars.labels("second").inc(frame.bars.size - minutes)
+        self.bars.labels("second").inc(bars.size - minutes)
+        if bars.size:
+            lag_ms = int((bars.arrival_ms - bars.start_ms - bars.length_ms).min())
+            self._quickest_ms = lag_ms if self._quickest_ms is None else min(lag_ms, self._quickest_ms)
         for reason, reject in frame.rejects.items():
             self.rejects.labels(reason).inc(reject.count)
         for name, count in frame.unknown.items():
             self.unknown_events.labels(name).inc(count)
+
+    def take_quickest_ms(self) -> int | None:
+        """How long after its end the quickest bar came since the last call, by the market's clock; None for none."""
+        quickest_ms, self._quickest_ms = self._quickest_ms, None
+        return quickest_ms
 
     def _declare_feed(self) -> None:
         self.frames = self._counter("frames", "Frames read from the feed.")
@@ -359,6 +369,14 @@ class Metrics:
             "task_turn_seconds",
             "Time since the last turn of a task that the watchdog looks at.",
             "task",
+        )
+        self.loop_lag_seconds = self._followed(
+            "gauge", "loop_lag_seconds", "Longest time in the last minute for which the event loop did not turn."
+        )
+        self.clock_skew_seconds = self._followed(
+            "gauge",
+            "clock_skew_seconds",
+            "How far the market's time is ahead of the bars (negative: behind), where it is the machine's clock.",
         )
         self.ready = self._followed("gauge", "ready", "1 for each check of /readyz that passes, else 0.", "check")
         self.reloads = self._counter("reloads", "Reloads of the configuration, by outcome: done or refused.", "outcome")

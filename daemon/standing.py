@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from daemon import knowledge, setback
-from daemon.engine.sessions import NO_DAY
+from daemon.calendar import STALE_DAYS
+from daemon.engine.sessions import DAY_MS, NO_DAY
 from daemon.listed import check_listed
 from daemon.scoring.link import BACKLOG
 from daemon.spoken import UNKNOWN, number, several
@@ -170,6 +171,10 @@ def _symbols(app: App) -> Check:
 
 
 def _calendar(app: App) -> Check:
+    end_ms = app.calendar.sessions.end_ms
+    if end_ms < app.clock.wall_ms() + STALE_DAYS * DAY_MS:
+        remedy = "beyond it every day counts as closed: restart, after an upgrade of exchange_calendars if need be"
+        return Check(ok=False, detail=f"the table of sessions ends at {_when(end_ms)} in New York; {remedy}")
     return Check(ok=True, detail=app.calendar.warning or "made for today")
 
 

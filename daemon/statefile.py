@@ -21,6 +21,8 @@ from zlib import crc32
 import msgspec
 import numpy as np
 
+from streams import failpoints
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
@@ -69,6 +71,7 @@ def write(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> int:
     Raises:
         OSError: the disk is full or not writable; the old state stands.
     """
+    failpoints.reach("before_snapshot")
     plain = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     entries = [_Array(name, a.dtype.str, a.shape, crc32(_bytes(a))) for name, a in plain.items()]
     beside = path.with_name(path.name + ".tmp")
@@ -76,11 +79,13 @@ def write(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> int:
         file.write(_head(entries))
         for array in plain.values():
             _write_evenly(file, _bytes(array))
+            failpoints.reach("in_snapshot")
         file.flush()
         os.fsync(file.fileno())
         size = file.tell()
     beside.replace(path)
     _sync_folder(path.parent)
+    failpoints.reach("after_snapshot")
     return size
 
 

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from daemon.events import Events
+    from daemon.metrics import Metrics
     from daemon.notify import Notifier
     from daemon.scoring.link import Link
+    from daemon.steadyclock import Punctuality
     from daemon.watchdog import Pulse
     from daemon.web.readiness import Check
     from streams.outbox import Backlog, Outbox
@@ -28,6 +30,7 @@ log = structlog.get_logger()
 PRUNE_S = 60.0
 BACKLOG_S = 1.0
 TIME_S = 1.0
+CLOCK_S = 1.0
 REST_S = 1.0
 MODELS_S = 1.0
 
@@ -77,6 +80,19 @@ async def watch_time(check: Callable[[], Check], events: Events) -> None:
             events.time("" if now.ok else now.detail)
         well = now.ok
         await asyncio.sleep(TIME_S)
+
+
+async def watch_clock(punctual: Punctuality, metrics: Metrics, events: Events) -> None:
+    """Tell once when the market's time and the bars disagree, once when no more; and each leap of the clock."""
+    skewed = leapt = False
+    while True:
+        punctual.look(metrics.take_quickest_ms())
+        if punctual.leap_ms and not leapt:
+            events.leapt(punctual.leap_ms)
+        if punctual.skewed != skewed:
+            events.clock(punctual.skew_ms if punctual.skewed else 0)
+        skewed, leapt = punctual.skewed, punctual.leap_ms != 0
+        await asyncio.sleep(CLOCK_S)
 
 
 async def watch_models(link: Link, events: Events) -> None:

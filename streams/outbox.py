@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
+from streams import failpoints
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
@@ -164,6 +166,7 @@ class Outbox:
         """
         ready = [(entry.id, _plain(entry)) for entry in entries]
         stored: list[Stored] = []
+        failpoints.reach("before_outbox")
         with self._transaction(self._engine) as connection:
             seq, ms, n = self._head(connection)
             self._refuse_future(ms, now_ms)
@@ -173,6 +176,7 @@ class Outbox:
                 if connection.execute(_INSERT, row).rowcount:
                     seq, n = seq + 1, n + 1
                     stored.append(Stored(seq, f"{ms}-{n}", alert_id, fields))
+        failpoints.reach("after_outbox")
         return stored
 
     def check(self, now_ms: int) -> None:

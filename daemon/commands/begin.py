@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from daemon.config import Config, EngineSection
 
 log = structlog.get_logger()
+
+ZONE = "America/New_York"
 
 
 def begin(
@@ -52,7 +55,7 @@ def begin(
         unreadable_rules(config.model.ladder, "features and models", "model.ladder"),
     )
     files = (*unreadable, unusable_sectors(config.engine), unusable_days(config.engine))
-    mistakes = [*unusable_folders(loaded, writes), *(mistake for mistake in files if mistake)]
+    mistakes = [*unusable_folders(loaded, writes), *(mistake for mistake in (unknown_zone(), *files) if mistake)]
     if mistakes:
         raise ConfigError(mistakes)
     return config
@@ -62,6 +65,16 @@ def begin_without_configuration() -> None:
     """Log and place of compiled kernels for a command that has no configuration; before anything imports numba."""
     logs.configure(LogSection(), SystemClock())
     kernelcache.use(Path(usual_cache()).expanduser())
+
+
+def unknown_zone() -> Mistake | None:
+    """What is missing of the exchange's time zone, None if it is known."""
+    try:
+        ZoneInfo(ZONE)
+    except ZoneInfoNotFoundError:
+        remedy = "install the locked tzdata beside technic, or the system's package of that name"
+        return Mistake(ZONE, "this machine does not know the time zone", remedy)
+    return None
 
 
 def unusable_sectors(engine: EngineSection) -> Mistake | None:

@@ -42,6 +42,9 @@ HANG_UP_S: Final = 1.0
 TICK_S: Final = 0.5
 """The session learns the time at least this often."""
 
+ASLEEP_S: Final = 30.0
+"""Who has not looked at the connection for so long was stopped, machine and all: it is not to be trusted any more."""
+
 CERTIFICATE_TRIES: Final = 3
 
 _LOGGER: Final = "websockets.client"
@@ -207,13 +210,17 @@ class Feed:
 
     async def _converse(self, connection: ClientConnection) -> str:
         """Read until the end; returns its reason."""
-        self._session.opened(self._clock.monotonic_s())
+        looked_s = self._clock.monotonic_s()
+        self._session.opened(looked_s)
         self._connection = connection
         try:
             while self._session.over is None and not self._dropped:
                 frame = await self._receive(connection)
+                looked_s, slept_s = self._clock.monotonic_s(), self._clock.monotonic_s() - looked_s
                 if frame is not None:
                     await self._take(frame)
+                if slept_s > ASLEEP_S and not self._lossless:
+                    self.drop(f"nothing was read for {slept_s:.0f} s: machine or process had been stopped")
                 silence_s = self._silence_s() if frame is None else None
                 self._session.tick(self._clock.monotonic_s(), silence_s)
                 for text in self._session.take_texts():

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from daemon.engine.engine import Engine
     from streams.bars import BarBatch
     from streams.simulator.tape import Minute
+    from streams.types import Clock
 
 OPEN = 1_736_173_800_000  # 2025-01-06 09:30 in New York
 KEY = "a key of the simulator"
@@ -102,9 +103,11 @@ def url_of(port: int) -> str:
 
 
 @asynccontextmanager
-async def running(config: Config, reread: Callable[[], Config] | None = None) -> AsyncIterator[App]:
+async def running(
+    config: Config, reread: Callable[[], Config] | None = None, clock: Clock | None = None
+) -> AsyncIterator[App]:
     """A daemon that stands, stopped at the end unless the test has done so."""
-    app = App(config, SystemClock(), reread or (lambda: config))
+    app = App(config, clock or SystemClock(), reread or (lambda: config))
     stands = asyncio.Event()
 
     async def tell() -> None:

@@ -45,12 +45,13 @@ OF_REST = {
     *("technic_refreshes_waiting", "technic_enrichments_total", "technic_enrichments_waiting", "technic_day_ready"),
 }
 LATER = {
+    "technic_clock_skew_seconds",
     "technic_snapshot_age_seconds",
     "technic_prefetch_failures_total",
     "technic_leaderboard_behind_seconds",
     *(f"technic_group_{name}" for name in ("behind", "pending", "retention_used")),
 }
-"""Not known before the first snapshot, failure, group, or minute in Redis."""
+"""Not known before the first snapshot, failure, group, or minute in Redis; the skew, of a simulator's clock."""
 
 
 def scraped(metrics: Metrics) -> dict[str, dict[str, float]]:
