@@ -5,7 +5,7 @@ STAMP := .venv/.locked
 SYNAPSE := .synapse/.locked
 
 .DEFAULT_GOAL := help
-.PHONY: help setup synapse demo run test check bench bench-data bench-models lint fmt clean lock
+.PHONY: help setup synapse demo run test faults check bench bench-data bench-models lint fmt clean lock
 
 help:  ## say what each target does
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,8 +29,11 @@ $(SYNAPSE): tests/synapse.lock
 
 synapse: $(SYNAPSE)  ## a real Matrix server for the tests, in an environment of its own
 
-test: setup synapse  ## every test; real data from ../shared/data or $TECHNIC_DATA
-	$(BIN)/python -m pytest -n auto --dist loadfile
+test: setup synapse  ## every test but those of faults that take long; real data from ../shared/data or $TECHNIC_DATA
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
+
+faults: setup  ## what happens when: docs/faults.md, on real processes, sockets and disks; seeds are printed
+	$(BIN)/python -m pytest -n auto --dist worksteal tests/faults
 
 check: lint test  ## what has to pass before a change lands
 

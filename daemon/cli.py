@@ -446,6 +446,10 @@ def main(arguments: list[str] | None = None) -> None:
         code = Exit.FINE
     except Exception as error:  # noqa: BLE001 (the last place where an error can become a message)
         code = _failed(error)
+    try:
+        sys.stderr.flush()
+    except OSError:  # or Python itself would try again, and end with a code of its own
+        sys.stderr = None
     sys.exit(code)
 
 

@@ -15,6 +15,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -56,11 +57,26 @@ def configure(log: LogSection, clock: Clock, secrets: Sequence[str] = (), stream
     structlog.configure(
         processors=chain(clock, secrets, pretty=_is_pretty(log, stream)),
         wrapper_class=structlog.make_filtering_bound_logger(log.level),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(_Enduring(stream)),  # type: ignore[arg-type]
     )
     logging.basicConfig(level=logging.WARNING, handlers=[_Forwarding()], force=True)
     for name in LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _Enduring:
+    """A stream that loses what it cannot write: a full disk behind the log ends nothing."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def chain(clock: Clock, secrets: Sequence[str], *, pretty: bool) -> list[Processor]:

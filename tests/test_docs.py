@@ -102,6 +102,28 @@ def test_the_commands_page_lists_every_exit_code() -> None:
     assert re.findall(r"^\| \d+ \|.*$", page, re.MULTILINE) == exit_rows()
 
 
+def fault_tests() -> dict[str, list[str]]:
+    """Names of the tests of each fault, by the id that they carry."""
+    found: dict[str, list[str]] = {}
+    for path in sorted((DOCS.parent / "tests" / "faults").glob("test_*.py")):
+        for name in re.findall(r"^(?:async )?def (test_\w+)\(", path.read_text(), re.MULTILINE):
+            carried = re.match(r"test_([a-z]+)_(\d\d)_", name)
+            assert carried, f"{path}: {name} carries no id of docs/faults.md"
+            found.setdefault(f"{carried[1].upper()}-{carried[2]}", []).append(name)
+    return found
+
+
+def test_the_faults_page_lists_every_fault_with_its_tests_and_every_fault_has_one() -> None:
+    page = (DOCS / "faults.md").read_text()
+    rows = re.findall(r"^\| ([A-Z]+-\d\d) \| (.+) \| (.+) \| (.+) \|$", page, re.MULTILINE)
+    listed = {number: re.findall(r"`(test_\w+)`", tests) for number, _, _, tests in rows}
+    assert len(listed) == len(rows), "an id stands twice"
+    assert listed == fault_tests()
+    for family in {number.partition("-")[0] for number in listed}:
+        numbers = [number for number in listed if number.startswith(family)]
+        assert numbers == [f"{family}-{n:02}" for n in range(1, len(numbers) + 1)]
+
+
 FAMILIES = {
     "model": tuple(MODEL_NEWS),
     "feed": ("sound", "suspect", "degraded"),

@@ -34,7 +34,9 @@ MAX_FRAME_BYTES: Final = 4 << 20
 """Longest message taken, after decompression; a longer one closes with 1009. The vendor's stay below 1 MB."""
 
 PING_S: Final = 5.0
-CLOSE_S: Final = 5.0
+CLOSE_S: Final = 3.0
+"""A peer that has gone without a word is found within twice `PING_S` and this."""
+
 OPEN_S: Final = 10.0
 HANG_UP_S: Final = 1.0
 """How long a close of ours may take before the connection is cut."""

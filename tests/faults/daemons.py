@@ -27,6 +27,7 @@ class Daemon:
         url: the exchange's.
         fail: where it is to end, as `streams.failpoints` reads it.
         before: words before the command, such as those of ``unshare``.
+        log: where its stderr goes; a file in the folder by default.
         sections: of the configuration, on top of what tests need.
 
     Attributes:
@@ -34,7 +35,14 @@ class Daemon:
     """
 
     def __init__(
-        self, folder: Path, url: str, *, fail: str = "", before: Sequence[str] = (), **sections: dict[str, Any]
+        self,
+        folder: Path,
+        url: str,
+        *,
+        fail: str = "",
+        before: Sequence[str] = (),
+        log: Path | None = None,
+        **sections: dict[str, Any],
     ) -> None:
         plain: dict[str, dict[str, Any]] = {
             "feed": {"url": url, "key": KEY, "lossless": True, "channels": ["AM.*"]},
@@ -51,7 +59,7 @@ class Daemon:
         self.config.chmod(0o600)
         self._folder, self._before = folder, before
         self._environ = {"TECHNIC_FAIL": fail, "XDG_CACHE_HOME": str(Path("~/.cache").expanduser())}
-        self.log = folder / "log"
+        self.log = log or folder / "log"
         self.systemd = Systemd(folder)
 
     def __enter__(self) -> Self:
@@ -80,6 +88,10 @@ class Daemon:
         assert self.process.poll() is None, self.log.read_text()[-2000:]
         return self
 
+    async def live(self) -> None:
+        """Wait until bars come."""
+        await eventually(lambda: "live" in [line["state"] for line in self.said("feed.state")[-1:]])
+
     async def ended(self, within_s: float = 10.0) -> int:
         """Wait for its end; the exit code."""
         await eventually(lambda: self.process.poll() is not None, within_s)
@@ -94,6 +106,10 @@ class Daemon:
         """A number of /proc/PID/status, such as VmHWM."""
         status = Path(f"/proc/{self.pid}/status").read_text()
         return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(f"{name}:"))
+
+    def files(self) -> list[int]:
+        """Numbers of its open files."""
+        return [int(path.name) for path in Path(f"/proc/{self.pid}/fd").iterdir()]
 
     def cpu_s(self) -> float:
         """What it has used of the processor, seconds."""
