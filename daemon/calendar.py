@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from daemon.config import Config
+
 EXCHANGE = "XNYS"
 FIRST = date(2010, 1, 1)
 AHEAD_DAYS = 2 * 365
@@ -65,6 +67,19 @@ class Calendar(NamedTuple):
 
     sessions: SessionTable
     warning: str = ""
+
+
+def configured(config: Config, now_ms: int) -> Calendar:
+    """As `load`, without the days on which the exchange is closed although it is not in the calendar.
+
+    Raises:
+        CalendarError: as `load` does.
+    """
+    found = load(config.state.cache, now_ms)
+    closed = [_date_ms(day) for day in config.engine.closed_days]
+    table = found.sessions
+    open_ = ~np.isin(table.open_ms // _DAY_MS * _DAY_MS, closed)
+    return found._replace(sessions=SessionTable(table.open_ms[open_], table.close_ms[open_]))
 
 
 def load(folder: Path, now_ms: int, make: Callable[[date, date], bytes] | None = None) -> Calendar:
@@ -145,6 +160,10 @@ def _write(path: Path, table: SessionTable) -> str:
     except OSError as error:
         return f"it cannot be kept for the next start: {error}"
     return ""
+
+
+def _date_ms(day: date) -> int:
+    return round(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
 
 
 def _day(ms: int) -> date:

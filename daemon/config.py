@@ -7,6 +7,7 @@ Pure: files and environment are read by `daemon.configfile`. Each key's descript
 from __future__ import annotations
 
 import re
+from datetime import date  # noqa: TC003 (pydantic reads annotations)
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -178,6 +179,10 @@ class EngineSection(Section):
     )
     extended_hours: bool = Field(
         default=True, description="Watch from 04:00 to 20:00 New York time; else 09:30 to 16:00."
+    )
+    closed_days: Annotated[tuple[date, ...], BeforeValidator(_listed)] = Field(
+        default=(),
+        description='Days such as `"2025-01-09"` on which the exchange is closed, although no calendar says so.',
     )
     grace_s: float = Field(
         default=5.0,

@@ -20,6 +20,7 @@ BY_PREFIX = {
     "float": "write a number",
     "int": "write a whole number",
     "bool": "write true or false",
+    "date": 'write a day as text, such as "2025-01-09"',
     "string": "write a text in quotes",
     "path": "write a path in quotes",
     "tuple": "write a list",

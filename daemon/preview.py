@@ -106,7 +106,7 @@ def preview(wish: Wish, config: Config, clock: Clock, progress: Callable[[int, i
     Raises:
         streams.barfile.BarFileError: the file is unreadable or foreign.
     """
-    sessions = calendar.load(config.state.cache, clock.wall_ms()).sessions
+    sessions = calendar.configured(config, clock.wall_ms()).sessions
     plans = plans_of(wish, config)
     with ExitStack() as stack:
         source = open_bars(wish.bars, wish.length_ms)

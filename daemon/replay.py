@@ -144,7 +144,7 @@ def replay(
             progress(done, source.count)
 
     plan = assembly.plan_of(config)
-    sessions = calendar.load(config.state.cache, clock.wall_ms()).sessions
+    sessions = calendar.configured(config, clock.wall_ms()).sessions
     with ExitStack() as stack:
         stack.callback(source.close)
         teacher = assembly.teacher_of(config, clock, patient=True)

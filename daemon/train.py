@@ -70,7 +70,7 @@ def train(
         files = sorted((open_bars(path, length_ms) for path in paths), key=lambda file: file.first_ms)
         for file in files:
             stack.callback(file.close)
-        sessions = calendar.load(config.state.cache, clock.wall_ms()).sessions
+        sessions = calendar.configured(config, clock.wall_ms()).sessions
         plan = assembly.plan_of(config)
         teacher = assembly.teacher_of(config, clock, patient=True, folder=folder / "learner")
         if teacher is None:

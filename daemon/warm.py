@@ -68,7 +68,7 @@ def parts(config: Config, clock: Clock, progress: Callable[[int, int], None] | N
         RulesError, CalendarError, OSError: as a start does.
     """
     with compiling.decoder_beside() as ready:
-        warm = Warm(calendar.load(config.state.cache, clock.wall_ms()), assembly.plan_of(config), Codec())
+        warm = Warm(calendar.configured(config, clock.wall_ms()), assembly.plan_of(config), Codec())
         names = {spec.indicator.name for specs in (warm.plan.specs, *warm.plan.longer.values()) for spec in specs}
         total = compiling.COMMON + len(names)
         with compiling.counted(lambda done: progress(min(done, total), total) if progress else None):

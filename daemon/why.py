@@ -91,7 +91,7 @@ def why(question: Question, config: Config, clock: Clock, progress: Callable[[in
         WhyError: there is no such rule, no such moment, or no bar of the symbol.
         BarFileError, HistoryError: bars cannot be read.
     """
-    sessions = calendar.load(config.state.cache, clock.wall_ms()).sessions
+    sessions = calendar.configured(config, clock.wall_ms()).sessions
     plan = plan_of(assembly.ruleset_of(config.engine), question.rule, config)
     with ExitStack() as stack:
         source = _of_file(question, stack) if question.bars else _of_history(config, stack)

@@ -145,7 +145,7 @@ async def _scanner(config: Config, clock: Clock, stack: AsyncExitStack) -> tuple
         plane.rest,
         plane.shelf,
         plane.lookups if not config.redis.embedded or embedded.is_there else None,
-        calendar.load(config.state.cache, clock.wall_ms()).sessions,
+        calendar.configured(config, clock.wall_ms()).sessions,
         sectorfile.configured(config.engine),
         config.state.folder / FILE,
         clock,

@@ -58,7 +58,7 @@ def snooze(path: Path | None, asked: Asked, until: str, lasting: str) -> None:
 
     async def change(kept: Silences) -> str:
         now_ms, wall_ms = await market_now_ms(config.feed, clock), clock.wall_ms()
-        sessions = calendar.load(config.state.cache, wall_ms).sessions
+        sessions = calendar.configured(config, wall_ms).sessions
         by = asked.by or _user()
         silence = silencing.snooze(about, until, lasting, by, now_ms=now_ms, set_ms=wall_ms, sessions=sessions)
         return await _put(config, kept, silence, now_ms)

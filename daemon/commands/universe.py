@@ -63,7 +63,7 @@ async def _show(
             taken = await register(shelf, read_companies(companies), clock.wall_ms())
             sys.stderr.write(f"technic: {taken:,} companies taken in from {companies}\n")
         everything = with_sectors(await universe(shelf), sectorfile.configured(config.engine))
-        sessions = calendar.load(config.state.cache, clock.wall_ms()).sessions
+        sessions = calendar.configured(config, clock.wall_ms()).sessions
         known_days = [span.last for span in await shelf.ask(lambda history: history.fetched(GROUPED))]
         later = sessions.open_ms[sessions.open_ms // DAY_MS > max(known_days, default=np.inf)]
         days = Days(*sessions.dates(int(later[0]) if len(later) else clock.wall_ms(), LONG_DAYS))

@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from daemon import calendar, standing, upkeep
+from daemon import calendar, standing, upkeep, warm
 from daemon.assembly import Untaught
 from daemon.clock import SystemClock
 from daemon.config import FeedSection
+from daemon.configfile import ConfigError, load_config
 from daemon.engine import rules
 from daemon.engine.engine import Engine, Settings
 from daemon.engine.plan import Plan
@@ -309,6 +310,20 @@ async def test_time_05_a_calendar_that_is_about_to_end_is_shown_before_it_does(t
         check = standing.CHECKS["calendar"](app)
         assert not check.ok
         assert "restart" in check.detail
+
+
+def test_time_05_a_day_that_is_closed_out_of_calendar_can_be_told() -> None:
+    noon_ms = moment("2026-12-09T17:00")
+    told, plain = (
+        load_config(None, {"engine": {"closed_days": days}}).config for days in (["2026-12-09", "2026-12-10"], [])
+    )
+    for config, limit_s in ((plain, SECONDS_S), (told, None)):
+        sessions = warm.parts(config, SystemClock()).calendar.sessions
+        silence = Silence(FeedSection(channels=("A.*",)), sessions, ManualClock(noon_ms))
+        assert silence.limit_s() == limit_s
+        assert sessions.at(noon_ms + 5 * 24 * HOUR_MS).phase == Phase.REGULAR
+    with pytest.raises(ConfigError, match="write a day as text"):
+        load_config(None, {"engine": {"closed_days": ["someday"]}})
 
 
 WITHOUT_ZONES = """
