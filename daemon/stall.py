@@ -48,7 +48,8 @@ class LoopWatch:
         """Beat for ever."""
         ended = threading.Event()
         self._beat_s = self._clock.monotonic_s()
-        threading.Thread(target=self._listen, args=(ended,), name="loop watch", daemon=True).start()
+        listener = threading.Thread(target=self._listen, args=(ended,), name="loop watch", daemon=True)
+        listener.start()
         try:
             while True:
                 await asyncio.sleep(BEAT_S)
@@ -59,6 +60,7 @@ class LoopWatch:
                     self._stalled(late_s)
         finally:
             ended.set()
+            listener.join()  # it waits for nothing but that
 
     def _listen(self, ended: threading.Event) -> None:
         """Show the stacks once a stall. A process that was stopped as a whole finds this thread as late as the loop."""
