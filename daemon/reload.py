@@ -67,7 +67,7 @@ class Reloader:
     ) -> None:
         self._config, self._reread, self._apply, self._compiled = config, reread, apply, compiled
         self._events, self._metrics, self._notifier = events, metrics, notifier
-        self._before = before
+        self._before, self._watching = before, before is None or bool(before.rules)
         self._asked = asyncio.Event()
         self.failed = False
 
@@ -88,7 +88,10 @@ class Reloader:
             except (ConfigError, RulesError, OSError) as error:
                 self._refused(str(error))
             else:
-                await self._use(fresh, plan)
+                if plan.rules or not self._watching:
+                    await self._use(fresh, plan)
+                else:  # an editor empties a file before it writes it
+                    self._refused(f"{fresh.engine.rules}: there is no rule in it; a restart takes it as it is")
 
     def _merged(self, fresh: Config) -> Config:
         engine = self._config.engine.model_copy(update={"rules": fresh.engine.rules})
@@ -101,7 +104,7 @@ class Reloader:
             self._refused("the engine failed to take them, see the log")
 
     def _done(self, fresh: Config, plan: Plan) -> None:
-        self.failed = False
+        self.failed, self._watching = False, bool(plan.rules)
         self._metrics.reloads.labels("done").inc()
         waits = ", ".join(self._waits(fresh))
         self._events.tell("reload.done", rules=str(len(plan.rules)), needs_restart=waits or "nothing")

@@ -121,6 +121,8 @@ BAD = {
     "a key too many": RULES.encode() + b'\n[extra]\nx = "1"\n',
     "nested without end": b"x = " + b"[" * 50_000,
     "twice the same name": (RULES + RULES).encode(),
+    "emptied by an editor": b"",
+    "nothing but words": b"# rules come here\n",
 }
 
 
