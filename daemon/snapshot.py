@@ -164,7 +164,7 @@ def _room(kept: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any
 
 def _write(path: Path, arrays: Arrays) -> int:
     try:
-        return statefile.write(path, arrays)
+        return statefile.write(path, arrays, _before(path))
     except OSError as error:
         log.warning("state not saved", path=str(path), error=str(error), remedy="free or mend the disk")
         return 0
@@ -176,23 +176,39 @@ def restored(path: Path, make: Callable[[], Engine], teacher: Link | None, outbo
     There are three parts, and each is used as a whole or not at all: the market (symbols, bars, indicators, episodes,
     market time, counts), on top of it the questions (with scores, the view in use, base rates), which begin anew when
     they were saved under other settings, and what models have learned, of which all that fits is taken over. A file
-    that is not used, or not all of it, is kept as ``.bad``. Broad on purpose: whatever a file can hold, the daemon
-    starts.
+    that is not used, or not all of it, is kept as ``.bad``; where the newest cannot be, the one before it is. Broad on
+    purpose: whatever a file can hold, the daemon starts.
 
     Alerts that `outbox` holds and the state does not know of were given between the save and a kill: none of them is
     given a second time.
     """
+    for place in (path, _before(path)):
+        engine = _restored(place, make, teacher, outbox)
+        if engine is not None:
+            return engine
+    _teach(teacher, path, {})
+    return make()
+
+
+def _before(path: Path) -> Path:
+    """Where the state before the newest is kept."""
+    return path.with_name(f"{path.name}.before")
+
+
+def _restored(path: Path, make: Callable[[], Engine], teacher: Link | None, outbox: Outbox | None) -> Engine | None:
+    """From one file; None where it cannot be used, or is not there."""
     try:
         arrays = statefile.read(path)
         if arrays is None:
-            _teach(teacher, path, {})
-            return make()
+            return None
         engine = _market(make, arrays)
     except Exception as error:  # noqa: BLE001
-        aside = statefile.quarantine(path)
-        log.warning("saved state refused, starting cold", error=f"{type(error).__name__}: {error}", kept_as=str(aside))
-        _teach(teacher, path, {})
-        return make()
+        aside, is_last = statefile.quarantine(path), not _before(path).exists()
+        what = (
+            "saved state refused, starting cold" if is_last else "saved state refused, the one before it is looked at"
+        )
+        log.warning(what, error=f"{type(error).__name__}: {error}", kept_as=str(aside))
+        return None
     try:
         engine.load_learned(arrays)
     except Exception as error:  # noqa: BLE001

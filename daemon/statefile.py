@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import mmap
 import os
+from contextlib import suppress
 from itertools import pairwise
 from typing import IO, TYPE_CHECKING
 from zlib import crc32
@@ -65,8 +66,13 @@ class _Directory(msgspec.Struct):
     arrays: list[_Array]
 
 
-def write(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> int:
+def write(path: Path, arrays: Mapping[str, NDArray[np.generic]], before: Path | None = None) -> int:
     """Replace the state at `path` by `arrays`; returns bytes written.
+
+    Args:
+        path: of the state.
+        arrays: by name.
+        before: where the state that is replaced is kept, if anywhere.
 
     Raises:
         OSError: the disk is full or not writable; the old state stands.
@@ -83,6 +89,12 @@ def write(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> int:
         file.flush()
         os.fsync(file.fileno())
         size = file.tell()
+    if before and path.exists():
+        beside_before = before.with_name(before.name + ".tmp")
+        beside_before.unlink(missing_ok=True)
+        with suppress(OSError):  # a file system without hard links keeps the newest only
+            beside_before.hardlink_to(path)
+            beside_before.replace(before)
     beside.replace(path)
     _sync_folder(path.parent)
     failpoints.reach("after_snapshot")

@@ -101,6 +101,8 @@ def test_a_saved_engine_goes_on_bit_for_bit(config: Config, path: Path, saved: E
     assert digest(after) == digest(whole[-len(after) :])
 
 
+LOOKED_AT = "the one before it is looked at"
+
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "torn": lambda whole: whole[: len(whole) // 2],
     "empty": lambda _: b"",
@@ -130,6 +132,24 @@ def test_a_damaged_state_is_set_aside_and_the_start_is_cold(
     assert_cold(engine, path, damaged)
     assert [line["event"] for line in logged] == ["saved state refused, starting cold"]
     assert logged[0]["kept_as"] == str(path) + ".bad"
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_where_the_newest_state_is_damaged_the_one_before_it_goes_on(
+    config: Config, path: Path, saved: Engine, damage: Callable[[bytes], bytes]
+) -> None:
+    before = saved.counts.bars
+    saved.step(BARS.take(slice(BARS.size - 40, None)))
+    snapshot.save(path, saved, None)
+    path.write_bytes(damage(path.read_bytes()))
+    with capture_logs() as logged:
+        engine = snapshot.restored(path, lambda: engine_of(config), None)
+    assert engine.counts.bars == before < saved.counts.bars
+    assert [line["event"] for line in logged] == [
+        "saved state refused, the one before it is looked at",
+        "state restored",
+    ]
+    assert path.with_name("engine.state.bad").exists()
 
 
 @pytest.mark.parametrize(
