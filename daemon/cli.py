@@ -169,6 +169,11 @@ def simulate(
     rest_latency_ms: Annotated[
         int, typer.Option(metavar="MS", min=0, max=60_000, help="Milliseconds that REST takes to answer.")
     ] = 0,
+    faults: Annotated[Path | None, typer.Option(metavar="FILE", help="What goes wrong when: TOML.")] = None,
+    control: Annotated[
+        int | None,
+        typer.Option(metavar="PORT", min=0, max=65_535, help="Loopback port for faults by hand; 0 for a free one."),
+    ] = None,
     on_end: Annotated[OnEnd, typer.Option(help="After the last bar: stay silent, or close and exit.")] = OnEnd.silence,
     duration: Duration = None,
     as_json: Json = False,
@@ -190,6 +195,7 @@ def simulate(
     command.simulate(
         choice,
         files,
+        command.Trouble(faults, control),
         speed=speed,
         port=port,
         key=key,

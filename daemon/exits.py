@@ -39,6 +39,7 @@ MEANINGS = {
 BY_ERROR = {
     "daemon.calendar.CalendarError": Exit.UNAVAILABLE,
     "daemon.commands.errors.ChannelsUntoldError": Exit.UNAVAILABLE,
+    "daemon.commands.errors.FaultsFileError": Exit.DATA,
     "daemon.commands.errors.NoMarketTimeError": Exit.UNAVAILABLE,
     "daemon.commands.errors.NoServerError": Exit.UNAVAILABLE,
     "daemon.commands.daemonapi.DaemonError": Exit.UNAVAILABLE,

@@ -44,6 +44,7 @@ TASK_STARTERS = {
     "daemon/commands/notify.py": "the service and the wait for SIGHUP: stopped, it ends what is under way first",
     "daemon/dataplane/fetch.py": "a few calls at once, all of which end before `fetch` returns",
     "daemon/ending.py": "a timer in a thread: what does not end in time may be the event loop itself",
+    "streams/simulator/doors.py": "the same: at most one wait, for the end of an outage, which closing ends",
     "streams/simulator/server.py": "a process of its own: its context starts the one market and ends it",
 }
 UNBOUNDED = {

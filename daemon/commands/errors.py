@@ -2,6 +2,7 @@
 
 * `OutputError`: **stop**. A file to be written cannot be; a person names another one.
 * `SymbolsFileError`: **stop**. A list of symbols cannot be used; a person mends it.
+* `FaultsFileError`: **stop**. A file of faults cannot be read; a person names another one.
 * `NoServerError`: **stop**. The embedded server does not run; a person starts the daemon.
 * `ChannelsUntoldError`: **stop**. A test message did not reach a channel; a person sees to it, and tests again.
 * `NoMarketTimeError`: **stop**. A simulated exchange does not tell its time; a person starts it.
@@ -24,6 +25,17 @@ class OutputError(Exception):
 
     def __str__(self) -> str:
         return f"{self.path} cannot be written: {self.reason}; name another file"
+
+
+class FaultsFileError(Exception):
+    """A file of faults cannot be read."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return f"faults file {self.path}: {self.reason}; name another file"
 
 
 class NoServerError(Exception):

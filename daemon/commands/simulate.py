@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from contextlib import AsyncExitStack
 from datetime import datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TextIO
 
+from daemon import faultsfile
 from daemon.clock import SystemClock
+from daemon.commands.errors import FaultsFileError
 from daemon.commands.until import run_until_stopped
 from streams.barfile import open_bars
 from streams.companyfile import read_companies
 from streams.dailyfile import read_daily
+from streams.simulator.control import Control
 from streams.simulator.corporate import Corporate
 from streams.simulator.corporatefile import read_corporate
 from streams.simulator.filetape import FileTape
@@ -20,11 +25,14 @@ from streams.simulator.hours import NEW_YORK
 from streams.simulator.market import SyntheticMarket
 from streams.simulator.rest import Archive
 from streams.simulator.resthttp import Terms
+from streams.simulator.schedule import Faults
 from streams.simulator.server import FEED_PATH, Simulator
 
 if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
+
+    from streams.simulator.chronicle import Record
 
 
 class Choice(NamedTuple):
@@ -69,6 +77,33 @@ class Choice(NamedTuple):
         return int(midnight.timestamp() * 1000)
 
 
+class Trouble(NamedTuple):
+    """What goes wrong on purpose.
+
+    Attributes:
+        faults: the file that says it, None for none.
+        control: port on which faults can be struck by hand, None for none.
+    """
+
+    faults: Path | None = None
+    control: int | None = None
+
+    def plan(self) -> Faults | None:
+        """What the file says; None where nothing is to go wrong.
+
+        Raises:
+            RuleErrors: all that is wrong in it.
+            FaultsFileError: it cannot be read.
+        """
+        if self.faults is None:
+            return None if self.control is None else Faults()
+        try:
+            content = self.faults.read_bytes()
+        except OSError as error:
+            raise FaultsFileError(self.faults, error.strerror or str(error)) from error
+        return faultsfile.load_bytes(content, str(self.faults))
+
+
 class Files(NamedTuple):
     """What REST knows beyond the bars.
 
@@ -103,6 +138,7 @@ class Files(NamedTuple):
 def simulate(
     choice: Choice,
     files: Files,
+    trouble: Trouble,
     *,
     speed: float,
     port: int,
@@ -113,7 +149,11 @@ def simulate(
     duration_s: float | None,
     as_json: bool,
 ) -> None:
-    """An exchange on loopback; says where it is on stdout, and runs until stopped or closed."""
+    """An exchange on loopback; says where it is on stdout, and runs until stopped or closed.
+
+    Each strike of a fault is one line of JSON: on stdout with `as_json`, else on stderr.
+    """
+    plan = trouble.plan()
     source = choice.source()
     simulator = Simulator(
         source,
@@ -124,11 +164,17 @@ def simulate(
         on_end=on_end,
         archive=files.archive(source),
         terms=Terms(rest_rate, rest_latency_ms / 1000),
+        faults=plan,
+        tell=partial(_line, sys.stdout if as_json else sys.stderr),
     )
 
     async def serve() -> None:
-        async with simulator:
-            _tell(simulator.port, as_json=as_json)
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(simulator)
+            control = None
+            if trouble.control is not None:
+                control = (await stack.enter_async_context(Control(simulator, trouble.control))).port
+            _tell(simulator.port, control, as_json=as_json)
             await simulator.wait_finished()
             if on_end == "silence":
                 await asyncio.Event().wait()
@@ -136,9 +182,20 @@ def simulate(
     run_until_stopped(serve(), duration_s)
 
 
-def _tell(port: int, *, as_json: bool) -> None:
-    place = {"url": f"ws://127.0.0.1:{port}{FEED_PATH}", "rest_url": f"http://127.0.0.1:{port}", "port": port}
+def _tell(port: int, control: int | None, *, as_json: bool) -> None:
+    place: dict[str, object] = {
+        "url": f"ws://127.0.0.1:{port}{FEED_PATH}",
+        "rest_url": f"http://127.0.0.1:{port}",
+        "port": port,
+    }
+    if control is not None:
+        place["control_url"] = f"http://127.0.0.1:{control}"
     people = f"exchange at {place['url']}, REST at {place['rest_url']}; its time stands until somebody subscribes"
-    text = json.dumps(place) if as_json else people
-    sys.stdout.write(text + "\n")
+    people += f"; faults by hand at {place['control_url']}" if control is not None else ""
+    sys.stdout.write((json.dumps(place) if as_json else people) + "\n")
     sys.stdout.flush()
+
+
+def _line(to: TextIO, record: Record) -> None:
+    to.write(json.dumps(record) + "\n")
+    to.flush()

@@ -13,7 +13,7 @@ from streams.bars import SYMBOL
 from streams.simulator import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from streams.types import Symbols
 
@@ -21,11 +21,14 @@ PREFIXES: Final = frozenset({"A", "AM", "T", "Q", "LULD", "NOI"})
 """What a stock market's feed can be asked for; any other prefix is passed over in silence."""
 
 ENTITLED: Final = frozenset({"A", "AM", "LULD"})
-"""What the plan includes by default. No LULD message is ever sent."""
+"""What the plan includes by default. LULD tells of halts alone."""
 
 GREETING: Final = wire.frame([wire.status("connected", "Connected Successfully")])
 AUTH_TIMEOUT: Final = wire.frame([wire.status("auth_timeout", "No authentication request received.")])
 SLOW_CONSUMER: Final = wire.frame([wire.status("slow_consumer", "The client does not read fast enough.")])
+MAX_CONNECTIONS: Final = wire.frame(
+    [wire.status("max_connections", "Maximum number of websocket connections exceeded. ")]
+)
 
 MOST_CHANNELS: Final = 100_000
 """Channels one connection may subscribe; further ones are passed over, so that memory stays bounded."""
@@ -69,6 +72,25 @@ class Answer(NamedTuple):
 SILENCE: Final = Answer()
 
 
+class Conduct(NamedTuple):
+    """How the exchange treats those who log in.
+
+    Attributes:
+        rejects_key: the right key is refused, too.
+        cuts_login: who has shown the right key is dropped.
+        acknowledges: subscriptions are answered.
+        denied: prefixes that are not authorized, whatever the plan includes.
+    """
+
+    rejects_key: bool = False
+    cuts_login: bool = False
+    acknowledges: bool = True
+    denied: frozenset[str] = frozenset()
+
+
+USUAL: Final = Conduct()
+
+
 class Session:
     """One client: whether it may read, and what it wants.
 
@@ -78,16 +100,19 @@ class Session:
     Args:
         key: the key that is accepted.
         entitled: prefixes the plan includes.
+        conduct: how it is treated at the moment.
 
     Attributes:
         authenticated: whether the key was right.
         channels: what is subscribed.
     """
 
-    def __init__(self, key: str, entitled: Collection[str] = ENTITLED) -> None:
+    def __init__(
+        self, key: str, entitled: Collection[str] = ENTITLED, conduct: Callable[[], Conduct] = lambda: USUAL
+    ) -> None:
         self.authenticated = False
         self.channels: set[Channel] = set()
-        self._key, self._entitled = key, frozenset(entitled)
+        self._key, self._entitled, self._conduct = key, frozenset(entitled), conduct
         self._tickers: dict[str, Symbols] = {}
 
     def receive(self, message: str | bytes) -> Answer:
@@ -125,19 +150,26 @@ class Session:
         return positions
 
     def _authenticate(self, key: str) -> Answer:
-        if hmac.compare_digest(key.encode(errors="replace"), self._key.encode()):
+        conduct = self._conduct()
+        right = hmac.compare_digest(key.encode(errors="replace"), self._key.encode())
+        if right and not conduct.rejects_key:
             self.authenticated = True
-            return Answer(wire.frame([wire.status("auth_success", "authenticated")]))
+            fate = Fate.ABORTED if conduct.cuts_login else Fate.STAYS
+            return Answer(wire.frame([wire.status("auth_success", "authenticated")]), fate)
         return Answer(wire.frame([wire.status("auth_failed", "authentication failed")]), Fate.ABORTED)
 
     def _subscribe(self, asked: Sequence[Channel]) -> Answer:
         """Refusals first, naming no channel; then one acknowledgement for each channel that is new."""
+        conduct = self._conduct()
+        entitled = self._entitled - conduct.denied
         known = [channel for channel in asked if channel.prefix in PREFIXES]
-        refused = [_NOT_AUTHORIZED for channel in known if channel.prefix not in self._entitled]
-        fresh = dict.fromkeys(channel for channel in known if channel.prefix in self._entitled)
+        refused = [_NOT_AUTHORIZED for channel in known if channel.prefix not in entitled]
+        fresh = dict.fromkeys(channel for channel in known if channel.prefix in entitled)
         added = [channel for channel in fresh if channel not in self.channels]
         added = added[: max(MOST_CHANNELS - len(self.channels), 0)]
         self._change(self.channels.union(added))
+        if not conduct.acknowledges:
+            return SILENCE
         return _answer(refused + [wire.status("success", f"subscribed to: {channel}") for channel in added])
 
     def _unsubscribe(self, asked: Sequence[Channel]) -> Answer:

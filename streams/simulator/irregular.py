@@ -52,7 +52,7 @@ def irregular(emissions: Iterable[Emission], how: Irregularity) -> Iterator[Emis
             heapq.heappush(waiting, (later.due_ms, next(order), later))
         punctual = lot >= how.late
         if punctual.any():
-            yield emission._replace(prints=_incomplete(emission.prints, lot < how.late + how.revised).take(punctual))
+            yield emission._replace(prints=incomplete(emission.prints, lot < how.late + how.revised).take(punctual))
     while waiting:
         yield heapq.heappop(waiting)[2]
 
@@ -66,7 +66,7 @@ def _postponed(emission: Emission, lot: Floats, how: Irregularity, rng: np.rando
         yield Emission(max(due_ms, emission.due_ms), emission.prefix, emission.prints.take(np.array([k])))
 
 
-def _incomplete(prints: Prints, chosen: Flags) -> Prints:
+def incomplete(prints: Prints, chosen: Flags) -> Prints:
     """The same bars, the chosen ones without the trade that made the high, and without half of their shares."""
     values = prints.bars.values.copy()
     missing = np.where(chosen, np.floor(values[_VOLUME] / 2), 0.0)

@@ -17,7 +17,8 @@ class MarketTime:
 
     It stands at the start until `begin`. Then it runs `speed` times as fast as the clock, but stops short of bars
     that are due and not yet sent: whoever reads it knows that all bars due by then are under way. As fast as clients
-    read, it is the due time of the last bars sent. After the last bar it runs on.
+    read, it is the due time of the last bars sent. After the last bar it runs on. It can be stopped, and run at another
+    speed from now on.
 
     Args:
         start_ms: where it begins, milliseconds since the epoch, UTC.
@@ -31,6 +32,17 @@ class MarketTime:
         self._end_ms, self._speed = end_ms, speed
         self._anchor_ms, self._anchor_s = start_ms, math.nan
         self._held_ms: int | None = start_ms + 1
+        self._stopped = False
+
+    @property
+    def speed(self) -> float:
+        """Market seconds a second, or `AS_FAST_AS_READ`."""
+        return self._speed
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it stands by `stop`."""
+        return self._stopped
 
     @property
     def paced(self) -> bool:
@@ -47,10 +59,33 @@ class MarketTime:
         return running_ms if self._held_ms is None else min(running_ms, self._held_ms - 1)
 
     def wait_s(self, due_ms: int, now_s: float) -> float:
-        """Clock seconds until market time would be `due_ms`; 0 if it has passed, or if clients set the pace."""
+        """Clock seconds until market time would be `due_ms`; 0 if it has passed, or if clients set the pace.
+
+        Infinite while it is stopped.
+        """
+        if self._stopped:
+            return math.inf
         if not self.paced:
             return 0.0
         return max(due_ms - self._running_ms(now_s), 0) / (1000 * self._speed)
+
+    def stop(self, now_s: float) -> None:
+        """Let it stand until `go`."""
+        self._anchor(now_s)
+        self._stopped = True
+
+    def go(self, now_s: float) -> None:
+        """Let it run again."""
+        if self._stopped and not math.isnan(self._anchor_s):
+            self._anchor_s = now_s
+        self._stopped = False
+
+    def change_speed(self, speed: float, now_s: float) -> None:
+        """Run at another speed from now on; ValueError unless it is above 0."""
+        if not speed > 0:
+            raise ValueError(f"speed must be above 0, not {speed}")
+        self._anchor(now_s)
+        self._speed = speed
 
     def hold(self, due_ms: int) -> None:
         """Stay before `due_ms`: bars due then are still to be sent."""
@@ -69,7 +104,11 @@ class MarketTime:
             self._anchor_ms, self._anchor_s = max(self._anchor_ms, self._end_ms + AFTERMATH_MS), now_s
             self._speed = 1.0
 
+    def _anchor(self, now_s: float) -> None:
+        if not math.isnan(self._anchor_s):
+            self._anchor_ms, self._anchor_s = self.now_ms(now_s), now_s
+
     def _running_ms(self, now_s: float) -> int:
-        if math.isnan(self._anchor_s) or not self.paced:
+        if math.isnan(self._anchor_s) or self._stopped or not self.paced:
             return self._anchor_ms
         return self._anchor_ms + math.floor((now_s - self._anchor_s) * 1000 * self._speed)

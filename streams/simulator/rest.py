@@ -90,6 +90,9 @@ class Rest:
         book: the minute bars, kept up by the market as it sends them.
         key: the key that is accepted. One that is given must be right; for convenience none need be given.
         archive: what is known beyond; read at once.
+
+    Attributes:
+        skew_ms: how far the clock of the market status is ahead.
     """
 
     def __init__(self, book: Book, *, key: str, archive: Archive | None = None) -> None:
@@ -97,6 +100,7 @@ class Rest:
         for minute in archive.earlier:
             if minute.minutes.bars.size:
                 book.add(minute.minutes)
+        self.skew_ms = 0
         self._key = key
         self._corporate = archive.corporate
         self._market = Market(book, Days(book, archive.official), Splits(factors(archive.corporate.splits)))
@@ -104,7 +108,7 @@ class Rest:
         self._companies = Companies(archive.companies)
         self._ids = count(1)
         routes: Mapping[str, Callable[..., object]] = {
-            "/v1/marketstatus/now": lambda asked: market_status(asked.now_ms, self._corporate.holidays),
+            "/v1/marketstatus/now": lambda asked: market_status(asked.now_ms + self.skew_ms, self._corporate.holidays),
             "/v1/marketstatus/upcoming": self._of_corporate(corporate.upcoming),
             f"{_STOCKS}/([^/]+)": self._of_market(aggregates.grouped),
             "/v2/aggs/ticker/([^/]+)/prev": self._of_market(aggregates.previous),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket as sockets
-import struct
 from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -15,6 +13,7 @@ from websockets.http11 import Response
 
 from streams.simulator.faults import Script
 from streams.simulator.limiter import TokenBucket
+from streams.simulator.peer import linger
 from streams.simulator.rest import JSON, Reply, Request
 
 if TYPE_CHECKING:
@@ -135,8 +134,7 @@ class RestHttp:
 
 async def _reset(socket: ServerConnection) -> None:
     """End a connection in the middle of it."""
-    connection = socket.transport.get_extra_info("socket")
-    connection.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
+    linger(socket)
     socket.transport.abort()
     await socket.wait_closed()
 

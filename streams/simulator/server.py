@@ -3,37 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, Literal, Protocol, Self
-
-from websockets.asyncio.server import serve
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, Self
 
 from streams.simulator import wire
+from streams.simulator.agenda import Agenda
 from streams.simulator.book import Book
-from streams.simulator.errors import PortTakenError
+from streams.simulator.chronicle import Chronicle
+from streams.simulator.doors import Doors
 from streams.simulator.exchange import ENTITLED, Session
+from streams.simulator.floor import Floor, Style
+from streams.simulator.hours import server_time
 from streams.simulator.irregular import irregular
 from streams.simulator.markettime import MarketTime
+from streams.simulator.packing import Packing
 from streams.simulator.peer import Limits, Peer
 from streams.simulator.rest import Rest
 from streams.simulator.resthttp import RestHttp, Terms
-from streams.simulator.tape import emissions
+from streams.simulator.schedule import Faults, Strike, strikes
+from streams.simulator.striker import Striker
+from streams.simulator.tape import MINUTE_DELAY_MS, emissions
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from types import TracebackType
 
-    from websockets.asyncio.server import Server, ServerConnection
+    from websockets.asyncio.server import ServerConnection
     from websockets.http11 import Request, Response
 
+    from streams.simulator.chronicle import Record
     from streams.simulator.irregular import Irregularity
     from streams.simulator.rest import Archive
-    from streams.simulator.tape import Emission, Minute
+    from streams.simulator.tape import Minute
     from streams.types import Clock
 
 FEED_PATH: Final = "/stocks"
-
-SETTLE_S: Final = 0.1
-"""From the first subscription to the start of the market: what a client asks for in several messages counts whole."""
 
 OPEN_S: Final = 120.0
 """How long a client may take to ask for something, and an answer by REST may take."""
@@ -77,13 +80,15 @@ class Simulator:
         entitled: prefixes the plan includes.
         frame_events: events a frame holds at most, up to `wire.MOST_EVENTS`.
         decimals: False leaves out ``dv`` and ``dav``, as feeds did before February 2026.
-        irregularity: bars that come late or are sent again; None for a tidy feed.
+        irregularity: bars that come late or are sent again; None for a tidy feed, or for what `faults` say.
+        faults: what goes wrong when; None for nothing, and no compression either.
+        tell: called with each record of what struck, see `chronicle`.
         limits: what clients are granted.
         archive: what REST knows beyond the bars that were sent.
         terms: on what terms it answers.
 
     Attributes:
-        bars: second and minute bars that were due so far, whether or not anybody asked for them.
+        chronicle: what struck.
 
     Raises:
         PortTakenError: on entry.
@@ -104,32 +109,62 @@ class Simulator:
         frame_events: int = 500,
         decimals: bool = True,
         irregularity: Irregularity | None = None,
+        faults: Faults | None = None,
+        tell: Callable[[Record], None] = lambda _: None,
         limits: Limits | None = None,
         archive: Archive | None = None,
         terms: Terms | None = None,
     ) -> None:
         if not 1 <= frame_events <= wire.MOST_EVENTS:
             raise ValueError(f"a frame holds 1 to {wire.MOST_EVENTS} events, not {frame_events}")
-        self.bars = 0
-        self._source, self._clock = source, clock
-        self._address = (host, port)
-        self._key, self._entitled = key, entitled
-        self._on_end, self._frame_events, self._decimals = on_end, frame_events, decimals
-        self._irregularity = irregularity
+        plan = faults or Faults()
+        start_ms, end_ms = source.start_ms, source.end_ms + MINUTE_DELAY_MS
+        irregularity = irregularity or plan.irregularity
+        tape = emissions(source.minutes())
+        self.chronicle = Chronicle(tell)
+        self._clock, self._start_ms = clock, start_ms
+        self._key, self._entitled, self._on_end, self._seed = key, entitled, on_end, plan.seed
         self._limits = limits or Limits()
-        self._book = Book()
-        self._http = RestHttp(Rest(self._book, key=key, archive=archive), terms or Terms(), clock, self.now_ms)
-        self._time = MarketTime(source.start_ms, source.end_ms, speed)
-        self._peers: set[Peer] = set()
-        self._audience = asyncio.Event()
-        self._server: Server
+        options = {
+            "process_request": self._answer,
+            "open_timeout": OPEN_S,
+            "compression": None,
+            "extensions": [Packing()] if faults is not None else None,
+            "ping_interval": self._limits.ping_s,
+            "ping_timeout": self._limits.ping_s,
+            "close_timeout": CLOSE_S,
+            "write_limit": _WRITE_AHEAD_BYTES,
+        }
+        self._doors = Doors(self._converse, host, port, options)
+        self._peers: list[Peer] = []
+        self._comers = self._by_hand = 0
+        self._time = MarketTime(start_ms, source.end_ms, speed)
+        book = Book()
+        rest = Rest(book, key=key, archive=archive)
+        self._http = RestHttp(rest, terms or Terms(), clock, self.now_ms)
+        self._agenda = Agenda(irregular(tape, irregularity) if irregularity else tape, strikes(plan, start_ms, end_ms))
+        self._striker = Striker(self._peers, self._agenda, rest, self.chronicle, clock, self._time, self._doors.shut)
+        self._floor = Floor(
+            self._agenda,
+            self._striker,
+            self.chronicle,
+            book,
+            self._time,
+            clock,
+            Style(frame_events, decimals),
+            self._peers,
+        )
         self._market: asyncio.Task[None]
 
     @property
     def port(self) -> int:
         """The port that is listened on."""
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
+        return self._doors.port
+
+    @property
+    def bars(self) -> int:
+        """Second and minute bars that were due so far, whether or not anybody asked for them."""
+        return self._floor.bars
 
     @property
     def clients(self) -> int:
@@ -145,28 +180,63 @@ class Simulator:
         """Market time, milliseconds since the epoch, UTC; all bars due by then have been sent."""
         return self._time.now_ms(self._clock.monotonic_s())
 
+    def standing(self) -> Mapping[str, object]:
+        """What can be told of it now: market time, speed (None as fast as read), clients, bars, strikes."""
+        now_ms = self.now_ms()
+        clients = [
+            {"number": peer.number, "channels": sorted(map(str, peer.session.channels))}
+            for peer in self._peers
+            if not peer.leaving
+        ]
+        return {
+            "market_ms": now_ms,
+            "at": server_time(now_ms),
+            "speed": self._time.speed if self._time.paced else None,
+            "paused": self._time.stopped,
+            "bars": self.bars,
+            "clients": clients,
+            "struck": self.chronicle.count,
+        }
+
+    def pause(self) -> None:
+        """Let market time stand; connections, REST and strikes by hand go on."""
+        self._time.stop(self._clock.monotonic_s())
+        self._floor.look_again()
+
+    def resume(self) -> None:
+        """Let market time run again."""
+        self._time.go(self._clock.monotonic_s())
+        self._floor.look_again()
+
+    def change_speed(self, speed: float) -> None:
+        """Let market time run at another speed, or as fast as clients read; ValueError unless it is above 0."""
+        self._time.change_speed(speed, self._clock.monotonic_s())
+        self._floor.look_again()
+
+    async def strike(self, kind: str, settings: Mapping[str, Any]) -> list[Record]:
+        """Let a fault strike now.
+
+        Args:
+            kind: see `faultkinds.KINDS`.
+            settings: all of that kind.
+
+        Returns:
+            What it has touched by now; nothing if it waits for bars.
+        """
+        before = self.chronicle.count
+        await self._floor.strike(Strike(self.now_ms(), kind, settings, number=self._by_hand, seed=self._seed))
+        self._by_hand += 1
+        return self.chronicle.after(before)
+
     async def wait_finished(self) -> None:
         """Return when the last bar has been sent and, if so asked, all connections are closed."""
         await asyncio.shield(self._market)
 
     async def __aenter__(self) -> Self:
-        host, port = self._address
-        try:
-            self._server = await serve(
-                self._converse,
-                host,
-                port,
-                process_request=self._answer,
-                open_timeout=OPEN_S,
-                compression=None,
-                ping_interval=self._limits.ping_s,
-                ping_timeout=self._limits.ping_s,
-                close_timeout=CLOSE_S,
-                write_limit=_WRITE_AHEAD_BYTES,
-            )
-        except OSError as error:
-            raise PortTakenError(host, port, error.strerror or str(error)) from error
-        self._market = asyncio.create_task(self._run_market(), name="simulated market")
+        await self._doors.open()
+        for strike in self._agenda.early(self._start_ms):
+            await self._floor.strike(strike)
+        self._market = asyncio.create_task(self._floor.run(self._on_end), name="simulated market")
         return self
 
     async def __aexit__(
@@ -177,74 +247,21 @@ class Simulator:
     ) -> None:
         self._market.cancel()
         self._http.close()
-        self._server.close()
-        await self._server.wait_closed()
+        await self._doors.close()
         await asyncio.wait({self._market})
         if not self._market.cancelled():
             self._market.result()
 
-    async def _run_market(self) -> None:
-        await self._audience.wait()
-        await asyncio.sleep(SETTLE_S)
-        self._time.begin(self._clock.monotonic_s())
-        for emission in self._emissions():
-            self._time.hold(emission.due_ms)
-            await self._until(emission.due_ms)
-            await self._deliver(emission)
-            self._time.sent(emission.due_ms)
-        self._time.finish(self._clock.monotonic_s())
-        if self._on_end == "close":
-            await asyncio.gather(*(peer.finish() for peer in self._peers))
-
-    def _emissions(self) -> Iterator[Emission]:
-        tidy = emissions(self._source.minutes())
-        return irregular(tidy, self._irregularity) if self._irregularity else tidy
-
-    async def _until(self, due_ms: int) -> None:
-        """Wait until bars are due: by time, or until somebody reads. Lets others run in any case."""
-        await asyncio.sleep(self._time.wait_s(due_ms, self._clock.monotonic_s()))
-        if not self._time.paced:
-            self._count_audience()
-            await self._audience.wait()
-
-    async def _deliver(self, emission: Emission) -> None:
-        """Send bars to all who asked for them; each is encoded once."""
-        self.bars += emission.prints.bars.size
-        if emission.prefix == "AM":
-            self._book.add(emission.prints)
-        objects: Sequence[bytes] = ()
-        shared: Sequence[bytes] = ()
-        for peer in tuple(self._peers):
-            wanted = peer.session.wanted(emission.prefix, emission.prints.bars.symbol)
-            if wanted is not None and not wanted:
-                continue
-            objects = objects or wire.events(emission, decimals=self._decimals)
-            if wanted is None:
-                shared = shared or wire.frames(objects, self._frame_events)
-                await self._send(peer, shared)
-            else:
-                await self._send(peer, wire.frames([objects[k] for k in wanted], self._frame_events))
-
-    async def _send(self, peer: Peer, frames: Sequence[bytes]) -> None:
-        if self._time.paced:
-            peer.push(frames)
-        else:
-            await peer.send(frames)
-
     async def _converse(self, socket: ServerConnection) -> None:
-        peer = Peer(socket, Session(self._key, self._entitled), self._limits, self._count_audience)
-        self._peers.add(peer)
+        self._comers += 1
+        session = Session(self._key, self._entitled, self._striker.conduct)
+        peer = Peer(socket, session, self._limits, self._floor.count_audience, self._comers)
+        self._peers.append(peer)
         try:
             await peer.converse()
         finally:
-            self._peers.discard(peer)
-            self._count_audience()
-
-    def _count_audience(self) -> None:
-        if any(peer.session.channels and not peer.leaving for peer in self._peers):
-            self._audience.set()
-        else:
-            self._audience.clear()
+            self._peers.remove(peer)
+            self._floor.count_audience()
 
     async def _answer(self, socket: ServerConnection, request: Request) -> Response | None:
         """REST, unless the request is for the feed."""

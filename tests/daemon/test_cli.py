@@ -75,6 +75,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         ["simulate", "--synthetic", "3", "--day", "tomorrow"],
         ["simulate", "--synthetic", "3", "--start", "dawn"],
         ["simulate", "--synthetic", "3", "--port", "65536"],
+        ["simulate", "--synthetic", "3", "--control", "port"],
         ["tail", "nonsense"],
         ["history", "nonsense"],
         ["rules"],
@@ -166,6 +167,39 @@ def test_an_absent_daily_file_is_65_and_named(tmp_path: Path) -> None:
     assert ended.returncode == 65
     assert str(path) in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_an_absent_file_of_faults_is_65_and_named(tmp_path: Path) -> None:
+    ended = technic("simulate", "--synthetic", "3", "--faults", tmp_path / "faults.toml", folder=tmp_path)
+    assert ended.returncode == 65
+    assert f"faults file {tmp_path / 'faults.toml'}: No such file" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_all_mistakes_of_a_file_of_faults_are_told_and_are_78(tmp_path: Path) -> None:
+    path = tmp_path / "faults.toml"
+    path.write_text('[[fault]]\nkind = "clos"\n[[fault]]\nkind = "reset"\n')
+    ended = technic("simulate", "--synthetic", "3", "--faults", path, folder=tmp_path)
+    assert ended.returncode == 78
+    assert [place in line for place, line in zip(("2:1: ", "3:1: "), ended.stderr.splitlines(), strict=True)] == [
+        True
+    ] * 2
+    assert ended.stdout == ""
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_strikes_are_told_one_json_object_a_line(tmp_path: Path, as_json: bool) -> None:
+    path = tmp_path / "faults.toml"
+    path.write_text('[[fault]]\nkind = "reject_key"\nat = "+0s"\n')
+    arguments = ("--synthetic", "3", "--port", "0", "--control", "0", "--faults", path, "--duration", "0.2")
+    ended = technic("simulate", *arguments, *(("--json",) if as_json else ()), folder=tmp_path)
+    lines = ended.stdout.splitlines() if as_json else ended.stderr.splitlines()
+    records = [found for found in map(json.loads, lines) if "kind" in found]
+    assert ended.returncode == 0
+    assert [(record["kind"], record["touched"]) for record in records] == [("reject_key", {"seconds": 60.0})]
+    assert "http://127.0.0.1:" in (
+        json.loads(ended.stdout.splitlines()[-1])["control_url"] if as_json else ended.stdout
+    )
 
 
 def test_a_run_without_a_key_is_78_before_anything_is_opened(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from streams.simulator.markettime import AFTERMATH_MS, AS_FAST_AS_READ, MarketTime
@@ -62,3 +64,35 @@ def test_as_fast_as_clients_read_time_leaps_beyond_the_last_bar_and_runs_on() ->
 def test_a_speed_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="above 0"):
         MarketTime(START, END, 0.0)
+
+
+def test_stopped_it_stands_and_goes_on_from_there() -> None:
+    time = MarketTime(1_000, 9_000, 2.0)
+    time.begin(0.0)
+    time.hold(100_000)
+    time.stop(1.0)
+    assert (time.now_ms(50.0), time.wait_s(4_000, 50.0), time.stopped) == (3_000, math.inf, True)
+    time.go(50.0)
+    assert (time.now_ms(50.0), time.now_ms(51.0), time.wait_s(5_000, 50.0)) == (3_000, 5_000, 1.0)
+
+
+def test_its_speed_changes_from_now_on() -> None:
+    time = MarketTime(1_000, 9_000, 2.0)
+    time.begin(0.0)
+    time.hold(100_000)
+    time.change_speed(10.0, 1.0)
+    assert (time.now_ms(1.0), time.now_ms(2.0), time.speed) == (3_000, 13_000, 10.0)
+    time.change_speed(AS_FAST_AS_READ, 2.0)
+    assert (time.now_ms(99.0), time.paced) == (13_000, False)
+    with pytest.raises(ValueError, match="above 0"):
+        time.change_speed(0.0, 3.0)
+
+
+def test_stopped_before_the_market_begins_it_begins_when_it_goes() -> None:
+    time = MarketTime(1_000, 9_000, 1.0)
+    time.stop(0.0)
+    time.begin(5.0)
+    time.hold(100_000)
+    assert time.now_ms(9.0) == 1_000
+    time.go(10.0)
+    assert time.now_ms(11.0) == 2_000
