@@ -25,10 +25,11 @@ from streams.simulator.hours import NEW_YORK
 from streams.simulator.market import SyntheticMarket
 from streams.simulator.rest import Archive
 from streams.simulator.resthttp import Terms
-from streams.simulator.schedule import Faults
+from streams.simulator.schedule import Faults, idle
 from streams.simulator.server import FEED_PATH, Simulator
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
     from pathlib import Path
 
@@ -168,6 +169,9 @@ def simulate(
         tell=partial(_line, sys.stdout if as_json else sys.stderr),
     )
 
+    if plan is not None:
+        _warn(plan, idle(plan, simulator.planned))
+
     async def serve() -> None:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(simulator)
@@ -194,6 +198,12 @@ def _tell(port: int, control: int | None, *, as_json: bool) -> None:
     people += f"; faults by hand at {place['control_url']}" if control is not None else ""
     sys.stdout.write((json.dumps(place) if as_json else people) + "\n")
     sys.stdout.flush()
+
+
+def _warn(plan: Faults, idle_ones: Sequence[int]) -> None:
+    for number in idle_ones:
+        name = f"fault {number + 1}, {plan.faults[number].kind}"
+        sys.stderr.write(f"technic: {name}, never strikes in the time that is served; see at, rate\n")
 
 
 def _line(to: TextIO, record: Record) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from websockets.asyncio.server import serve
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from websockets.asyncio.server import Server, ServerConnection
+
+RETRY_S: Final = 0.2
+"""Between two tries to listen again."""
 
 
 class Doors:
@@ -70,5 +73,10 @@ class Doors:
         await asyncio.gather(*(server.wait_closed() for server in self._servers))
 
     async def _open_after(self, seconds: float) -> None:
+        """Try until it works: nobody would be told that somebody else has taken the port meanwhile."""
         await asyncio.sleep(seconds)
-        await self.open()
+        while True:
+            try:
+                return await self.open()
+            except PortTakenError:
+                await asyncio.sleep(RETRY_S)

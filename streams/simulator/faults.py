@@ -1,4 +1,7 @@
-"""What can be wrong with an answer, on purpose: a script of faults for requests by path."""
+"""What can be wrong with an answer by REST, on purpose: a script of faults for requests by path.
+
+Those of the feed are in `faultkinds`.
+"""
 
 from __future__ import annotations
 

@@ -142,6 +142,11 @@ def strikes(plan: Faults, start_ms: int, end_ms: int) -> Sequence[Strike]:
     return sorted(found, key=lambda strike: (strike.at_ms, strike.fault, strike.number))
 
 
+def idle(plan: Faults, planned: Sequence[Strike]) -> Sequence[int]:
+    """Numbers, from 0, of the faults that never strike."""
+    return sorted({*range(len(plan.faults))} - {strike.fault for strike in planned})
+
+
 def _named(fault: Fault, start_ms: int, end_ms: int) -> Iterator[int]:
     for moment in fault.at:
         if moment.time is None:

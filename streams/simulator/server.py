@@ -89,6 +89,7 @@ class Simulator:
 
     Attributes:
         chronicle: what struck.
+        planned: every strike of `faults` within the time that is served, in order.
 
     Raises:
         PortTakenError: on entry.
@@ -122,6 +123,7 @@ class Simulator:
         irregularity = irregularity or plan.irregularity
         tape = emissions(source.minutes())
         self.chronicle = Chronicle(tell)
+        self.planned = strikes(plan, start_ms, end_ms)
         self._clock, self._start_ms = clock, start_ms
         self._key, self._entitled, self._on_end, self._seed = key, entitled, on_end, plan.seed
         self._limits = limits or Limits()
@@ -142,7 +144,7 @@ class Simulator:
         book = Book()
         rest = Rest(book, key=key, archive=archive)
         self._http = RestHttp(rest, terms or Terms(), clock, self.now_ms)
-        self._agenda = Agenda(irregular(tape, irregularity) if irregularity else tape, strikes(plan, start_ms, end_ms))
+        self._agenda = Agenda(irregular(tape, irregularity) if irregularity else tape, self.planned)
         self._striker = Striker(self._peers, self._agenda, rest, self.chronicle, clock, self._time, self._doors.shut)
         self._floor = Floor(
             self._agenda,

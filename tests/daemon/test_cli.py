@@ -202,6 +202,14 @@ def test_strikes_are_told_one_json_object_a_line(tmp_path: Path, as_json: bool) 
     )
 
 
+def test_a_fault_that_never_strikes_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "faults.toml"
+    path.write_text('[[fault]]\nkind = "cut"\nat = "09:45"\n[[fault]]\nkind = "reset"\nat = "03:00"\n')
+    arguments = ("--synthetic", "3", "--port", "0", "--faults", path, "--duration", "0.1")
+    ended = technic("simulate", *arguments, folder=tmp_path)
+    assert ended.stderr == "technic: fault 2, reset, never strikes in the time that is served; see at, rate\n"
+
+
 def test_a_run_without_a_key_is_78_before_anything_is_opened(tmp_path: Path) -> None:
     ended = technic("run", folder=tmp_path)
     assert ended.returncode == 78
