@@ -11,6 +11,8 @@ import pytest
 from streams.polygon.codec import Codec
 from streams.polygon.messages import Reason
 from streams.simulator.faultkinds import BAD
+from streams.simulator.markettime import AS_FAST_AS_READ
+from streams.simulator.schedule import Rate
 from streams.simulator.spoiled import element
 from tests.streams.simulator.feed_of import OPEN_MS, bars, clean, events, exchange, fault, frames, named
 
@@ -44,7 +46,7 @@ async def test_what_is_said_of_late_bars_is_when_they_are_sent() -> None:
     (record,) = running.records
     (late,) = touched(running)
     assert record["touched"]["sent_ms"] == [late[2] + 1_000 + 2_000 + 20_000]
-    assert 0 <= seen[late] + 1 - record["touched"]["sent_ms"][0] < 3_000
+    assert record["touched"]["sent_ms"][0] <= seen[late] + 1
 
 
 async def frames_with_time(running: Exchange, socket: Any) -> list[dict[tuple[str, str, int], int]]:
@@ -163,9 +165,9 @@ async def test_a_flood_holds_everything_back_and_invents_symbols() -> None:
     invented = {bar for bar in arrivals if bar not in usual}
     assert usual <= {*arrivals}
     assert len(invented) == 50 == len({symbol for _, symbol, _ in invented})
-    held = [at_ms for at_ms in arrivals.values() if OPEN_MS + 32_000 < at_ms < OPEN_MS + 69_000]
-    assert held == []
-    assert sum(OPEN_MS + 69_000 <= at_ms <= OPEN_MS + 72_000 for at_ms in arrivals.values()) > 40
+    held = [at_ms for bar, at_ms in arrivals.items() if bar[0] == "A" and 27_000 <= bar[2] - OPEN_MS < 67_000]
+    assert len(held) > 90
+    assert min(held) >= OPEN_MS + 70_000 - 1
     assert running.records[0]["touched"] == {"held_until_ms": OPEN_MS + 70_000}
     assert running.records[1]["touched"]["invented"] == 50
 
@@ -246,3 +248,15 @@ async def test_the_same_faults_seed_and_bars_give_the_same_strikes_and_bytes() -
             runs.append((raw, running.records))
     assert runs[0] == runs[1]
     assert runs[0][1] != runs[2][1]
+
+
+async def test_strikes_are_the_same_at_any_speed() -> None:
+    kinds = ("late", "duplicate", "revised", "drop", "bad", "halt", "disorder", "silence", "flood")
+    faults = [fault(kind)._replace(rate=Rate(2, 60_000)) for kind in kinds]
+    told = []
+    for speed in (AS_FAST_AS_READ, 2_000.0):
+        async with exchange(*faults, speed=speed) as running:
+            await events(await running.connect("A.*", "AM.*", "LULD.*"))
+            told.append(running.records)
+    assert told[0] == told[1]
+    assert {record["kind"] for record in told[0]} == {*kinds}

@@ -5,7 +5,7 @@ from datetime import date, time
 import pytest
 
 from streams.simulator.hours import at
-from streams.simulator.schedule import Faults, Moment, Rate, read_between, read_moment, read_rate, strikes
+from streams.simulator.schedule import Faults, Moment, Rate, idle, read_between, read_moment, read_rate, strikes
 from tests.streams.simulator.feed_of import fault
 
 MONDAY = date(2025, 3, 10)
@@ -47,6 +47,11 @@ def test_strikes_come_at_their_times_in_order_and_only_within_the_market() -> No
     ]
 
 
+def test_a_fault_whose_times_are_not_served_is_idle() -> None:
+    plan = Faults((fault("cut", "09:45"), fault("reset", "03:00")))
+    assert idle(plan, strikes(plan, OPEN_MS, HALF_PAST_MS)) == [1]
+
+
 def test_a_time_of_day_strikes_on_every_day() -> None:
     found = strikes(Faults((fault("reset", "09:45"),)), OPEN_MS, OPEN_MS + 3 * 86_400_000)
     assert [strike.at_ms - OPEN_MS for strike in found] == [900_000 + day * 86_400_000 for day in range(3)]
@@ -76,4 +81,5 @@ def test_a_fault_that_is_added_moves_no_other_one() -> None:
     alone = strikes(Faults((EVERY,)), OPEN_MS, HALF_PAST_MS)
     both = strikes(Faults((EVERY, EVERY)), OPEN_MS, HALF_PAST_MS)
     assert [strike for strike in both if strike.fault == 0] == alone
+    assert len(both) == 2 * len(alone) == 180
     assert {strike.at_ms for strike in both if strike.fault == 1}.isdisjoint(strike.at_ms for strike in alone)
