@@ -236,6 +236,7 @@ class Live:
     async def run(self) -> None:
         """Turn for ever. When cancelled, the turn under way ends first; what waits in the inbox is left."""
         self._thread = thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        self.turned_s = self._clock.monotonic_s()  # a start may have taken long
         try:
             while True:
                 with suppress(TimeoutError):
