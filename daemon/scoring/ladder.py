@@ -38,6 +38,9 @@ SHARED = 0.002
 SESSION_LESSONS = 60
 """Fewer lessons than these are no session to be benched for."""
 
+ROUNDING = 1e-6
+"""Of a sum of weights."""
+
 BASE = "base rate"
 
 
@@ -108,8 +111,10 @@ class Ladder:
             changes += self._close_block()
         return changes
 
-    def standing(self, number: int) -> Literal["champion", "challenger"]:
-        """Role of a model: ``champion`` or ``challenger``."""
+    def standing(self, number: int) -> Literal["champion", "challenger", "benched"]:
+        """Role of a model; while the base rate speaks all are ``benched``."""
+        if self.champion < 0:
+            return "benched"
         return "champion" if number == self.champion else "challenger"
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
@@ -127,7 +132,7 @@ class Ladder:
         """Go on where `to_arrays` left off.
 
         Raises:
-            StateError: arrays absent or of another shape or type; nothing was changed.
+            StateError: arrays absent, of another shape or type, or with numbers of no ladder; nothing was changed.
         """
         for name, own in self.to_arrays().items():
             saved = arrays.get(name)
@@ -136,7 +141,8 @@ class Ladder:
         champion = int(arrays["champion"][0])
         if not -1 <= champion < len(self._names):
             raise StateError(f"a ladder of {len(self._names)} models has no model {champion}")
-        self.champion = self._first = champion
+        _check(arrays)
+        self.champion = champion
         self._weights, self._block = arrays["weights"].copy(), arrays["block"].copy()
         self._blocks, self._at = arrays["blocks"].copy(), arrays["at"].copy()
         self._session = arrays["session"].copy()
@@ -182,3 +188,13 @@ class Ladder:
         before, self.champion = self.speaker, champion
         self._blocks[:] = np.nan
         return Change(kind, before, self.speaker, why)
+
+
+def _check(arrays: Mapping[str, NDArray[Any]]) -> None:
+    """A weight that is no number would spoil the ensemble for ever; a half hour too long would never end."""
+    weights, at = arrays["weights"], arrays["at"]
+    known = np.concatenate([arrays["block"].ravel(), arrays["session"].ravel()])
+    shares = (weights > 0.0).all() and abs(weights.sum() - 1.0) < ROUNDING
+    counts = (at >= 0).all() and at[1] < BLOCK
+    if not (shares and counts and np.isfinite(known).all()) or np.isinf(arrays["blocks"]).any():
+        raise StateError("no ladder has such weights, losses or counts")

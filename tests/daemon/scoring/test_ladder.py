@@ -105,3 +105,43 @@ def test_the_state_of_other_models_is_refused() -> None:
     arrays = Ladder(["a"]).to_arrays()
     with pytest.raises(StateError, match="no model 7"):
         Ladder(["a"]).load_arrays({**arrays, "champion": np.array([7])})
+
+
+def test_after_a_restart_the_base_rate_gives_way_to_the_one_that_spoke_at_the_start() -> None:
+    whole, restarted = seasoned(["a", "b"]), Ladder(["a", "b"])
+    judged(whole, [0.66, 0.66], 200, session=1)
+    judged(whole, [0.60, 0.59], 200, session=2)
+    assert whole.speaker == BASE
+    restarted.load_arrays(whole.to_arrays())
+    changes = [judged(part, [0.60, 0.59], 1, session=3) for part in (whole, restarted)]
+    assert changes[0] == changes[1]
+    assert restarted.speaker == "a"
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "hostile"),
+    [
+        ("weights", 0, np.nan),
+        ("weights", 0, -1.0),
+        ("weights", slice(None), 0.0),
+        ("weights", slice(None), 1e300),
+        ("block", (0, 0), np.inf),
+        ("session", (0, 0), np.nan),
+        ("blocks", (0, 0), np.inf),
+        ("at", 1, BLOCK),
+        ("at", 1, -1),
+        ("at", 0, -1),
+    ],
+)
+def test_numbers_that_no_ladder_can_have_are_refused(name: str, place: object, hostile: float) -> None:
+    arrays = {key: array.copy() for key, array in seasoned(["a", "b"]).to_arrays().items()}
+    arrays[name][place] = hostile
+    with pytest.raises(StateError, match="no ladder"):
+        Ladder(["a", "b"]).load_arrays(arrays)
+
+
+def test_while_the_base_rate_speaks_all_models_are_benched() -> None:
+    ladder = seasoned(["a", "b"])
+    judged(ladder, [0.66, 0.66], 200, session=1)
+    judged(ladder, [0.66, 0.66], 1, session=2)
+    assert [ladder.standing(number) for number in (0, 1)] == ["benched", "benched"]
