@@ -12,6 +12,7 @@ import pandas as pd
 from river import linear_model, optim, utils
 
 from daemon.scoring.errors import StateError
+from daemon.scoring.saved import checked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,10 +61,10 @@ class Calibration:
         Raises:
             StateError: the numbers are none of a calibration.
         """
-        numbers = arrays.get("numbers", np.zeros(0))
-        if numbers.shape != (2,) or not (LEAST <= numbers[0] <= MOST and abs(numbers[1]) <= MOST):
-            raise StateError("a calibration needs a slope and a shift within their bounds")
-        self._set(*numbers.tolist())
+        slope, shift = checked(arrays, "numbers", np.float64, (2,), -MOST, MOST).tolist()
+        if slope < LEAST:
+            raise StateError(f"a calibration's slope is {LEAST:g} at least, not {slope:g}")
+        self._set(slope, shift)
 
     def _set(self, slope: float, shift: float) -> None:
         self._regression._weights = utils.VectorDict({_LOGIT: slope})  # noqa: SLF001 (River has no public way in)

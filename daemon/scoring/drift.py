@@ -7,16 +7,24 @@ have found a drift.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from river import drift
 
+from daemon.scoring.errors import StateError
+from daemon.scoring.saved import checked
+
 if TYPE_CHECKING:
-    from streams.types import Floats
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
 
 MOST = 2_048
 """Values after which a detector begins anew: five sessions."""
+
+GREATEST = 25.0
+"""No mean log loss is further from another: probabilities are taken as no nearer to 0 or 1 than 1e-9."""
 
 DELTA = 1e-6
 """Of ADWIN: losses of lessons a minute apart depend on each other, which its bound does not know of."""
@@ -44,14 +52,21 @@ class Detector:
             self._begin()
         return found
 
-    def to_array(self) -> Floats:
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
         """What they were fed since they began, ``float64[n]``."""
-        return np.array(self._fed)
+        return {"fed": np.array(self._fed)}
 
-    def load_array(self, fed: Floats) -> None:
-        """Stand where `to_array` left off."""
+    def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Stand where `to_arrays` left off.
+
+        Raises:
+            StateError: not what a detector is fed; nothing was changed.
+        """
+        fed = checked(arrays, "fed", np.float64, (None,), -GREATEST, GREATEST)
+        if len(fed) > MOST:
+            raise StateError(f"a detector is fed {MOST:,} values at most, not {len(fed):,}")
         self._begin()
-        for value in fed[-MOST:].tolist():
+        for value in fed.tolist():
             self._feed(value)
 
     def _begin(self) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from daemon.scoring.errors import StateError
 from daemon.scoring.questions import PHASES
+from daemon.scoring.saved import checked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,14 +96,12 @@ class Judge:
         """Go on where `to_arrays` left off.
 
         Raises:
-            StateError: arrays absent or of another shape or type; nothing was changed.
+            StateError: arrays absent, of another shape or type, or with numbers below 0; nothing was changed.
         """
-        for name, column in self._columns().items():
-            saved = arrays.get(name)
-            if saved is None or saved.shape != column.shape or saved.dtype != column.dtype:
-                raise StateError(f"a judge needs {name} as {column.dtype}{list(column.shape)}")
-        for name, column in self._columns().items():
-            column[:] = arrays[name]
+        own = self._columns()
+        saved = {name: checked(arrays, name, column.dtype.type, column.shape, 0) for name, column in own.items()}
+        for name, column in own.items():
+            column[:] = saved[name]
 
     def _columns(self) -> dict[str, NDArray[Any]]:
         return {name: getattr(self, f"_{name}") for name in ("answers", "bins", "losses", "unscored")}

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from daemon.scoring.errors import StateError
+from daemon.scoring.saved import checked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -134,18 +135,17 @@ class Ladder:
         Raises:
             StateError: arrays absent, of another shape or type, or with numbers of no ladder; nothing was changed.
         """
-        for name, own in self.to_arrays().items():
-            saved = arrays.get(name)
-            if saved is None or saved.shape != own.shape or saved.dtype != own.dtype:
-                raise StateError(f"a ladder needs {name} as {own.dtype}{list(own.shape)}")
-        champion = int(arrays["champion"][0])
-        if not -1 <= champion < len(self._names):
-            raise StateError(f"a ladder of {len(self._names)} models has no model {champion}")
-        _check(arrays)
-        self.champion = champion
-        self._weights, self._block = arrays["weights"].copy(), arrays["block"].copy()
-        self._blocks, self._at = arrays["blocks"].copy(), arrays["at"].copy()
-        self._session = arrays["session"].copy()
+        models = len(self._names)
+        (champion,) = checked(arrays, "champion", np.int64, (1,), -1, models - 1).tolist()
+        weights = checked(arrays, "weights", np.float64, (models,), 0.0, 1.0)
+        block, session = (checked(arrays, name, np.float64, (2, models)) for name in ("block", "session"))
+        known = {"blocks": np.nan_to_num(arrays["blocks"])} if "blocks" in arrays else {}  # NaN where not judged
+        checked(known, "blocks", np.float64, (BLOCKS, models), 0.0)
+        at = checked(arrays, "at", np.int64, (5,), 0)
+        if abs(weights.sum() - 1.0) > ROUNDING or at[1] >= BLOCK:
+            raise StateError("a ladder's weights sum up to 1, and no half hour is longer than that")
+        self.champion, self._weights, self._block, self._session = champion, weights, block, session
+        self._blocks, self._at = arrays["blocks"].copy(), at
 
     def _close_block(self) -> list[Change]:
         losses, lessons = self._block
@@ -188,13 +188,3 @@ class Ladder:
         before, self.champion = self.speaker, champion
         self._blocks[:] = np.nan
         return Change(kind, before, self.speaker, why)
-
-
-def _check(arrays: Mapping[str, NDArray[Any]]) -> None:
-    """A weight that is no number would spoil the ensemble for ever; a half hour too long would never end."""
-    weights, at = arrays["weights"], arrays["at"]
-    known = np.concatenate([arrays["block"].ravel(), arrays["session"].ravel()])
-    shares = (weights > 0.0).all() and abs(weights.sum() - 1.0) < ROUNDING
-    counts = (at >= 0).all() and at[1] < BLOCK
-    if not (shares and counts and np.isfinite(known).all()) or np.isinf(arrays["blocks"]).any():
-        raise StateError("no ladder has such weights, losses or counts")

@@ -20,6 +20,7 @@ import msgspec
 from daemon import kernelcache
 from daemon.scoring.errors import StateError, WireError
 from daemon.scoring.model import Model, Questions
+from daemon.scoring.saved import under
 from daemon.scoring.wire import Decoder, Syllabus, answer, news, state
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class School:
     def begin(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Go on from a state; what of it does not fit costs the model it belongs to what it had learned."""
         for number in range(len(self.models)):
-            if own := part_of(arrays, f"{number}/"):
+            if own := under(arrays, str(number)):
                 self._begin(number, own)
         self._tell()
 
@@ -156,11 +157,6 @@ def serve(connection: socket.socket) -> None:
         else:
             _expect(frame, "lesson")
             school.learn(frame)
-
-
-def part_of(arrays: dict[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
-    """What was saved under a prefix."""
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def _syllabus(text: str) -> Syllabus:

@@ -18,6 +18,7 @@ from daemon.scoring import flatten
 from daemon.scoring.basis import Knots, spread
 from daemon.scoring.errors import StateError
 from daemon.scoring.memory import evenly
+from daemon.scoring.saved import GREATEST, checked
 from daemon.scoring.view import KNOTS, MAX_WEIGHT, Probit, level
 
 if TYPE_CHECKING:
@@ -42,8 +43,9 @@ _OPTIMIZERS: Final[Mapping[str, Callable[[float], Any]]] = {
     "rmsprop": optim.RMSProp,
     "ftrl": lambda rate: optim.FTRLProximal(alpha=rate),
 }
-_MEMORIES: Final = ("g2", "m", "v", "z", "n")
-"""What River's optimizers call the numbers that they keep of each weight."""
+_SQUARES: Final = frozenset({"g2", "v", "n"})
+_MEMORIES: Final = _SQUARES | {"m", "z"}
+"""What River's optimizers call the numbers that they keep of each weight; of some they take the root."""
 
 
 class Member(ABC):
@@ -153,19 +155,19 @@ class Logistic(Member):
 
     def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """All or nothing."""
-        wanted = {"numbers": 1 + len(self._names), **dict.fromkeys(_MEMORIES, len(self._names))}
-        for name in {"numbers"} | (_MEMORIES & arrays.keys()):
-            found = arrays.get(name)
-            if found is None or found.shape != (wanted[name],) or not np.isfinite(found).all():
-                raise StateError(f"a logistic model needs {name} as float64[{wanted[name]}], all finite")
-        if np.abs(arrays["numbers"]).max() > MAX_WEIGHT:
-            raise StateError("a logistic model holds numbers that no model can have")
-        self._set(arrays["numbers"])
-        optimizer = self.regression.optimizer
-        optimizer.n_iterations = int(arrays.get("steps", np.zeros(1))[0])
-        for name in _MEMORIES & arrays.keys():
+        numbers = checked(arrays, "numbers", np.float64, (1 + len(self._names),), -MAX_WEIGHT, MAX_WEIGHT)
+        (steps,) = checked(arrays, "steps", np.int64, (1,), 0).tolist()
+        optimizer, shape = self.regression.optimizer, (len(self._names),)
+        own = {name for name in _MEMORIES if hasattr(optimizer, name)}
+        memories = {
+            name: checked(arrays, name, np.float64, shape, 0.0 if name in _SQUARES else -GREATEST)
+            for name in (own if own & arrays.keys() else ())  # none are kept before the first step
+        }
+        self._set(numbers)
+        optimizer.n_iterations = steps
+        for name, kept in memories.items():
             memory = getattr(optimizer, name, None)
-            values = dict(zip(self._names, arrays[name].tolist(), strict=True))
+            values = dict(zip(self._names, kept.tolist(), strict=True))
             setattr(optimizer, name, utils.VectorDict(values) if memory is None else type(memory)(float, values))
 
     def adopt(self, numbers: Floats | None, own: Longs, theirs: Longs) -> bool:
@@ -234,17 +236,16 @@ class ByRow(Member):
 
     def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Of the linear ones."""
-        numbers = arrays.get("numbers")
-        if self._kind not in _LINEAR or numbers is None or numbers.shape != (1 + len(self._names),):
-            raise StateError(f"no state of a {self._kind} model of {len(self._names)} features")
-        if not np.abs(np.nan_to_num(numbers, nan=np.inf)).max() <= MAX_WEIGHT:
-            raise StateError(f"a {self._kind} model holds numbers that no model can have")
+        if self._kind not in _LINEAR:
+            raise StateError(f"no state of a {self._kind} model is kept")
+        numbers = checked(arrays, "numbers", np.float64, (1 + len(self._names),), -MAX_WEIGHT, MAX_WEIGHT)
+        (steps,) = checked(arrays, "steps", np.int64, (1,), 0).tolist()
         weights = getattr(self.estimator, _LINEAR[self._kind])
         weights.update(zip(self._names, numbers[1:].tolist(), strict=True))
         if hasattr(self.estimator, "intercept"):
             self.estimator.intercept = float(numbers[0])
         if hasattr(self.estimator, "k"):
-            self.estimator.k = int(arrays.get("steps", np.ones(1))[0])
+            self.estimator.k = max(steps, 1)
 
     def _linear(self) -> Additive:
         weights = getattr(self.estimator, _LINEAR[self._kind])

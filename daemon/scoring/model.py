@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from daemon.scoring.basis import ClippedScaler
-from daemon.scoring.calibration import Calibration
+from daemon.scoring.calibration import MOST, Calibration
 from daemon.scoring.drift import Detector
 from daemon.scoring.errors import StateError
 from daemon.scoring.ladder import Ladder
@@ -32,10 +32,22 @@ from daemon.scoring.memory import Batch, Memory
 from daemon.scoring.modelfigures import figures_of
 from daemon.scoring.news import ModelNews
 from daemon.scoring.recipes import ENSEMBLE, Recipe
-from daemon.scoring.scaling import EXTREME, Moments, scaled
+from daemon.scoring.saved import checked, under
+from daemon.scoring.scaling import EXTREME, Moments, believable, scaled
 from daemon.scoring.scorecard import Scorecard
 from daemon.scoring.unusual import Unusual
-from daemon.scoring.view import Additive, View, Weighted, chance_of, from_arrays, level, logit_of, probability
+from daemon.scoring.view import (
+    KNOTS,
+    MAX_WEIGHT,
+    Additive,
+    View,
+    Weighted,
+    chance_of,
+    from_arrays,
+    level,
+    logit_of,
+    probability,
+)
 from streams.bars import MINUTE_MS
 
 if TYPE_CHECKING:
@@ -195,16 +207,16 @@ class Model:
         """
         try:
             names, moments, numbers = _old(arrays)
-        except (KeyError, ValueError, TypeError, IndexError, StateError, msgspec.MsgspecError):
-            self.tell("refused", "", f"the saved state is of no use, all is learned anew: {why}")
+        except (KeyError, ValueError, StateError, msgspec.MsgspecError) as error:
+            self.tell("refused", "", f"the saved state is of no use ({error}), all is learned anew: {why}")
             return
         places = [(own, names.index(name)) for own, name in enumerate(self._names) if name in names]
         if not places:
             return
         own, theirs = np.array(places).T
         adopted = np.array(self.scaler.moments)
-        adopted[:, own] = moments[:, theirs]
-        self.scaler.moments = _moments(adopted)
+        adopted[:, own] = np.array(moments)[:, theirs]
+        self.scaler.moments = Moments(*adopted)
         taken = [
             recipe.name
             for model, recipe in zip(self.members, self._course.recipes, strict=True)
@@ -221,14 +233,14 @@ class Model:
             **{name: arrays for name, arrays in members.items() if arrays is not None},
             **{f"calibration {n}": one.to_arrays() for n, one in enumerate(self.calibrations)},
             **{f"card {n}": card.to_arrays() for n, card in enumerate(self.cards.values())},
-            **{f"detector {n}": {"fed": one.to_array()} for n, one in enumerate(self._detectors)},
+            **{f"detector {n}": one.to_arrays() for n, one in enumerate(self._detectors)},
             **{f"issued {n}": _issued_arrays(issued) for n, issued in enumerate(known)},
             "ladder": self.ladder.to_arrays(),
             "unusual": self.unusual.to_arrays() if self.unusual else {},
             "view": self.view.to_arrays(),
         }
         own: dict[str, NDArray[Any]] = {
-            "spec": np.frombuffer(msgspec.json.encode((self._names, self._course.recipes)), np.uint8),
+            "spec": self._spec(),
             "moments": np.array(self.scaler.moments),
             "counts": self._counts,
             "remembered": np.array([self.memory.count], np.int64),
@@ -246,28 +258,35 @@ class Model:
         Raises:
             StateError: the arrays are no state of such models; this instance is then of no use.
         """
-        if arrays["spec"].tobytes() != self.to_arrays()["spec"].tobytes():
+        if checked(arrays, "spec", np.uint8, (None,)).tobytes() != self._spec().tobytes():
             raise StateError("the state was learned by other models, or on other features")
-        self.scaler.moments = _moments(arrays["moments"])
-        self._counts, self._hurried = arrays["counts"].copy(), arrays["hurried"].copy()
-        self.memory.count, self._recent = int(arrays["remembered"][0]), arrays["recent"].copy()
-        self.ladder.load_arrays(_part(arrays, "ladder"))
+        models, features = len(self.members), len(self._names)
+        self.scaler.moments = _moments(arrays, features)
+        self._counts = checked(arrays, "counts", np.int64, (3,), 0)
+        self._hurried = checked(arrays, "hurried", np.int64, (models,), 0, HURRIED)
+        self._recent = checked(arrays, "recent", np.float64, (2,), 0.0, 1.0 / (1.0 - _FORGET) + 1.0)
+        if not 0.0 < self._recent[1] >= self._recent[0]:
+            raise StateError("of the answers of late more are yes than there are")
+        (self.memory.count,) = checked(arrays, "remembered", np.int64, (1,), 0).tolist()
+        self.ladder.load_arrays(under(arrays, "ladder"))
         anew = [n for n, model in enumerate(self.members) if model.to_arrays() is None]
         for n, model in enumerate(self.members):
             if n not in anew:
-                model.load_arrays(_part(arrays, f"member {n}"))
-            self.calibrations[n].load_arrays(_part(arrays, f"calibration {n}"))
-            self._detectors[n].load_array(_part(arrays, f"detector {n}")["fed"])
+                model.load_arrays(under(arrays, f"member {n}"))
+            self.calibrations[n].load_arrays(under(arrays, f"calibration {n}"))
+            self._detectors[n].load_arrays(under(arrays, f"detector {n}"))
         if self.unusual:
-            self.unusual.load_arrays(_part(arrays, "unusual"))
+            self.unusual.load_arrays(under(arrays, "unusual"))
         for n, card in enumerate(self.cards.values()):
-            card.load_arrays(_part(arrays, f"card {n}"))
-        number = 0
-        while issued := _part(arrays, f"issued {number}"):
-            self._issued.append(self._issued_of(issued))
-            number += 1
-        self.view = from_arrays(_part(arrays, "view"), len(self._names))
+            card.load_arrays(under(arrays, f"card {n}"))
+        for n in range(self._issued.maxlen or 0):
+            if issued := under(arrays, f"issued {n}"):
+                self._issued.append(_issued_of(issued, models, features))
+        self.view = from_arrays(under(arrays, "view"), features)
         return anew
+
+    def _spec(self) -> NDArray[np.uint8]:
+        return np.frombuffer(msgspec.json.encode((self._names, self._course.recipes)), np.uint8)
 
     def _refuse(self, features: Floats, minute_ms: int) -> None:
         refused = int((np.abs(features) > EXTREME).sum())
@@ -367,18 +386,6 @@ class Model:
             asked_ms=asked.asked_ms,
         )
 
-    def _issued_of(self, arrays: Mapping[str, NDArray[Any]]) -> _Issued:
-        parts = tuple(
-            Additive(float(intercept), slopes.copy(), table.copy())
-            for intercept, slopes, table in zip(arrays["intercepts"], arrays["slopes"], arrays["tables"], strict=True)
-        )
-        return _Issued(
-            int(arrays["minute_ms"][0]),
-            _moments(arrays["moments"]),
-            parts,
-            *(arrays[name].copy() for name in ("calibration", "weights")),
-        )
-
 
 def _issued_arrays(issued: _Issued) -> dict[str, NDArray[Any]]:
     parts = [part for part in issued.parts if isinstance(part, Additive)]
@@ -393,31 +400,44 @@ def _issued_arrays(issued: _Issued) -> dict[str, NDArray[Any]]:
     }
 
 
-def _old(arrays: Mapping[str, NDArray[Any]]) -> tuple[list[str], Floats, dict[str, Floats]]:
-    """Of another state: names of features, their moments, and ``float64[1 + k]`` of each logistic model by its name."""
+def _issued_of(arrays: Mapping[str, NDArray[Any]], models: int, features: int) -> _Issued:
+    shapes: dict[str, tuple[int, ...]] = {
+        "intercepts": (models,),
+        "slopes": (models, features),
+        "tables": (models, features, len(KNOTS)),
+    }
+    columns = [checked(arrays, name, np.float64, shape, -MAX_WEIGHT, MAX_WEIGHT) for name, shape in shapes.items()]
+    parts = tuple(Additive(float(intercept), *rest) for intercept, *rest in zip(*columns, strict=True))
+    (minute_ms,) = checked(arrays, "minute_ms", np.int64, (1,), 0).tolist()
+    calibration = checked(arrays, "calibration", np.float64, (models, 2), -MOST, MOST)
+    weights = checked(arrays, "weights", np.float64, (models,), 0.0, 1.0)
+    return _Issued(minute_ms, _moments(arrays, features), parts, calibration, weights)
+
+
+def _old(arrays: Mapping[str, NDArray[Any]]) -> tuple[list[str], Moments, dict[str, Floats]]:
+    """Of another state: names of features, their moments, and ``float64[1 + k]`` of each logistic model by its name.
+
+    Raises:
+        StateError, KeyError, ValueError, msgspec.MsgspecError: it holds no such things.
+    """
     if "names" in arrays:  # version 1
         names: list[str] = msgspec.json.decode(arrays["names"].tobytes(), type=list[str])
-        intercept, *rest = arrays["numbers"][-1].tolist()
-        weights, *moments = np.array(rest).reshape(4, len(names))
-        return names, np.array(moments), {"": np.array([intercept, *weights])}
+        numbers = checked(arrays, "numbers", np.float64, (None, 1 + 4 * len(names)))[-1:]
+        intercept, weights, moments = np.split(numbers.reshape(-1), [1, 1 + len(names)])
+        theirs = _moments({"moments": moments.reshape(3, len(names))}, len(names))
+        return names, theirs, {"": np.concatenate([intercept, weights])}
     names, recipes = msgspec.json.decode(arrays["spec"].tobytes(), type=tuple[list[str], list[Recipe]])
-    numbers = {
-        recipe.name: arrays[f"member {n}/numbers"]
+    kept = {
+        recipe.name: checked(arrays, f"member {n}/numbers", np.float64, (1 + len(names),))
         for n, recipe in enumerate(recipes)
         if recipe.kind == "logistic" and recipe.basis == "scaled"
     }
-    return names, _checked(arrays["moments"], (3, len(names))), numbers
+    return names, _moments(arrays, len(names)), kept
 
 
-def _checked(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    if array.shape != shape:
-        raise StateError(f"expected {list(shape)}, found {list(array.shape)}")
-    return array
-
-
-def _moments(array: NDArray[Any]) -> Moments:
-    moments = Moments(*array.copy())
-    if not np.isfinite(array).all() or (moments.variance < 0).any():
+def _moments(arrays: Mapping[str, NDArray[Any]], features: int) -> Moments:
+    moments = Moments(*checked(arrays, "moments", np.float64, (3, features), -np.inf, np.inf))
+    if not believable(moments):
         raise StateError("moments that no features can have")
     return moments
 
@@ -425,7 +445,3 @@ def _moments(array: NDArray[Any]) -> Moments:
 def _loss(chance: Floats, answer: Flags) -> float:
     likelihood = np.where(answer, chance, 1.0 - chance)
     return float(-np.log(np.clip(likelihood, 1e-9, 1.0)).mean())
-
-
-def _part(arrays: Mapping[str, NDArray[Any]], name: str) -> dict[str, NDArray[Any]]:
-    return {key.removeprefix(f"{name}/"): array for key, array in arrays.items() if key.startswith(f"{name}/")}

@@ -50,6 +50,13 @@ def unseen(features: int) -> Moments:
     return Moments(np.zeros(features), np.zeros(features), np.zeros(features))
 
 
+def believable(moments: Moments) -> bool:
+    """Whether values that are not missing can have these moments."""
+    seen, mean, variance = moments
+    bounded = (np.abs(mean) <= 2.0 * EXTREME).all() and (variance <= 4.0 * EXTREME**2).all()  # rounding apart
+    return bool(np.isfinite(seen).all() and (seen >= 0.0).all() and (variance >= 0.0).all() and bounded)
+
+
 def merge(moments: Moments, values: Floats) -> Moments:
     """The moments after n more rows.
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from daemon.scoring.errors import StateError
 from daemon.scoring.questions import PHASES
+from daemon.scoring.saved import checked
 from indicators.jit import inlined, kernel
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ CERTAIN: Final = 1e-9
 """Log loss takes no probability as nearer to 0 or 1 than this."""
 
 DAY_MS: Final = 86_400_000
+LAST_DAY: Final = 2_000_000
+"""Days since 1970; calendars end there."""
 
 _SCORED, _UNSCORED, _YES, _LOSS, _BASE_LOSS, _SQUARE, _BASE_SQUARE = range(7)
 """Columns of sums."""
@@ -212,14 +215,16 @@ class Scorecard:
         Raises:
             StateError: arrays absent, of another shape or type, or with numbers that no card has; nothing was changed.
         """
-        for name, column in self._state().items():
-            saved = arrays.get(name)
-            if saved is None or saved.shape != column.shape or saved.dtype != column.dtype:
-                raise StateError(f"a scorecard needs {name} as {column.dtype}{list(column.shape)}")
-            if not (np.isfinite(saved).all() and (saved >= 0).all()):
-                raise StateError(f"a scorecard has no {name} below 0 or without end")
-        for name, column in self._state().items():
-            column[:] = arrays[name]
+        own = self._state()
+        saved = {name: checked(arrays, name, column.dtype.type, column.shape, 0) for name, column in own.items()}
+        if saved["bins"].sum() != saved["sums"][_SCORED] or saved["days"].max() > LAST_DAY:
+            raise StateError("a scorecard's bins hold as many questions as its sums, its days are days")
+        begun = int(saved["begun"][0])
+        kept = [session % SESSIONS for session in range(max(begun - ROLLING, 0), begun)]
+        if saved["recent"].sum(dtype=np.int64) != saved["day_sums"][kept, _SCORED].sum():
+            raise StateError("a scorecard's bins of late hold as many questions as its sessions")
+        for name, column in own.items():
+            column[:] = saved[name]
 
     def _state(self) -> dict[str, NDArray[Any]]:
         return {name.removeprefix("_"): array for name, array in vars(self).items()}

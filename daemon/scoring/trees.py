@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from daemon.scoring.errors import StateError
+from daemon.scoring.saved import GREATEST, checked
 from indicators.jit import kernel
 
 if TYPE_CHECKING:
@@ -83,14 +84,14 @@ class Forest(NamedTuple):
             StateError: it is no forest over so many features: a column or child that is not there, a way that does not
                 end, numbers that no forest can have.
         """
-        kinds = dict(zip(cls._fields[:8], (np.int32,) * 3 + (np.float64,) * 3 + (np.int32, np.float64), strict=True))
-        for name, kind in kinds.items():
-            array = arrays.get(name)
-            if array is None or array.dtype != kind or array.ndim != 1:
-                raise StateError(f"a forest needs {name} as {np.dtype(kind)}[n]")
-        shared = arrays.get("shared", np.zeros(0))
-        columns: list[Any] = [arrays[name].copy() for name in kinds]
-        forest = cls._make([*columns, int(shared[0]) if len(shared) == 1 else 0])
+        kinds = (np.int32,) * 3 + (np.float64,) * 3 + (np.int32, np.float64)
+        bounds = (-np.inf, np.inf)
+        columns: list[Any] = [
+            checked(arrays, name, kind, (None,), *(bounds if name == "threshold" else ()))
+            for name, kind in zip(cls._fields[:8], kinds, strict=True)
+        ]
+        (shared,) = checked(arrays, "shared", np.int64, (1,), 0, 1).tolist()
+        forest = cls._make([*columns, shared])
         if not forest.holds(features):
             raise StateError("the nodes of a forest do not fit together")
         return forest
@@ -108,9 +109,9 @@ class Forest(NamedTuple):
             ((self.feature >= LEAF) & (self.feature < features)).all()
             and (after & (children < nodes)).all()
             and ((self.roots >= 0) & (self.roots < nodes)).all()
-            and np.isfinite(numbers).all()
-            and not np.isnan(self.threshold).any()
             and (numbers >= 0.0).all()
+            and (numbers <= GREATEST).all()
+            and not np.isnan(self.threshold).any()
         )
 
 

@@ -13,6 +13,7 @@ from river import anomaly
 from daemon.scoring import flatten
 from daemon.scoring.errors import StateError
 from daemon.scoring.memory import evenly
+from daemon.scoring.saved import checked
 from daemon.scoring.scaling import CLIP
 
 if TYPE_CHECKING:
@@ -72,16 +73,16 @@ class Unusual:
         Raises:
             StateError: the arrays are no masses of such trees.
         """
-        masses, counts = arrays.get("masses", np.zeros(0)), arrays.get("counts", np.zeros(0))
-        if not len(masses):
+        if not len(checked(arrays, "masses", np.int64, (None, 2), 0, WINDOW)):
             return
         self.trees.learn_one(dict.fromkeys(self._names, 0.0))
         nodes = list(self._nodes())
-        if masses.shape != (len(nodes), 2) or counts.shape != (3,) or (masses < 0).any():
-            raise StateError(f"half-space trees need masses as int64[{len(nodes)}, 2], none negative")
+        masses = checked(arrays, "masses", np.int64, (len(nodes), 2))
         for node, (before, now) in zip(nodes, masses.tolist(), strict=True):
             node.r_mass, node.l_mass = before, now
-        self.trees.counter, first, self._lessons = counts.tolist()
+        self.trees.counter, first, self._lessons = checked(arrays, "counts", np.int64, (3,), 0).tolist()
+        if self.trees.counter >= WINDOW:
+            raise StateError(f"a window of half-space trees has {WINDOW:,} rows, not {self.trees.counter:,}")
         self.trees._first_window = bool(first)  # noqa: SLF001
         self.compiled = None if first else flatten.flat(self.trees, self._names)
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from daemon.scoring.errors import StateError
-from daemon.scoring.scaling import CLIP, EXTREME, Moments, deviation, scaled, unseen
+from daemon.scoring.saved import checked, under
+from daemon.scoring.scaling import CLIP, EXTREME, Moments, believable, deviation, scaled, unseen
 from daemon.scoring.trees import Forest
 from indicators.jit import kernel
 
@@ -38,6 +39,9 @@ PIECES = np.searchsorted(KNOTS, (np.arange(2 * CLIP * FINE + 1) + 0.5) / FINE - 
 FAINT = -700.0
 """Logit below which the exponential function would overflow; its probability is 1e-304."""
 
+LEAST = 1e-12
+"""No variance of a probit is smaller."""
+
 CERTAIN = 1e-6
 """A forest's probability is taken as no nearer to 0 or 1 than this, where its logit is."""
 
@@ -57,6 +61,22 @@ class Additive(NamedTuple):
     intercept: float
     slopes: Floats
     table: Floats
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, features: int) -> Additive:
+        """A saved ``intercept``, ``slopes`` and ``table``.
+
+        Raises:
+            StateError: they are none of so many features.
+        """
+        bounds = -MAX_WEIGHT, MAX_WEIGHT
+        (intercept,) = checked(arrays, "intercept", np.float64, (1,), *bounds).tolist()
+        slopes = checked(arrays, "slopes", np.float64, (features,), *bounds)
+        return cls(intercept, slopes, checked(arrays, "table", np.float64, (features, len(KNOTS)), *bounds))
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """As plain arrays."""
+        return {"intercept": np.array([self.intercept]), "slopes": self.slopes, "table": self.table}
 
     def sane(self) -> bool:
         """All numbers finite, none beyond `MAX_WEIGHT`."""
@@ -96,12 +116,11 @@ class Probit(NamedTuple):
         Raises:
             StateError: it is no such thing.
         """
-        mean, variance = _checked(arrays, "bias", np.float64, (2,)).tolist()
-        means, variances = (
-            _checked(arrays, name, np.float64, (features, len(KNOTS))) for name in ("means", "variances")
-        )
-        if not (np.isfinite(means).all() and (variances > 0.0).all() and variance > 0.0 and np.isfinite(mean)):
-            raise StateError("a probit holds numbers that no model can have")
+        mean, variance = checked(arrays, "bias", np.float64, (2,)).tolist()
+        means = checked(arrays, "means", np.float64, (features, len(KNOTS)))
+        variances = checked(arrays, "variances", np.float64, (features, len(KNOTS)), LEAST)
+        if variance < LEAST:
+            raise StateError(f"a probit's variance is above zero, not {variance:g}")
         return cls(mean, variance, means, variances)
 
 
@@ -179,9 +198,8 @@ class View(NamedTuple):
         return self.unusual.score(scaled(self.moments, np.ascontiguousarray(features)))
 
     def sane(self) -> bool:
-        """All numbers finite, no variance negative, no weight beyond `MAX_WEIGHT`."""
-        moments = self.moments
-        return self.additive.sane() and bool(np.isfinite(moments).all() and (moments.variance >= 0).all())
+        """Moments that features can have, and no weight beyond `MAX_WEIGHT`."""
+        return self.additive.sane() and believable(self.moments)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """As plain arrays; the champion's name is in them, too."""
@@ -193,9 +211,7 @@ class View(NamedTuple):
         return {
             "counts": np.array([self.minute_ms, self.lessons], np.int64),
             "moments": np.array(self.moments),
-            "intercept": np.array([self.additive.intercept]),
-            "slopes": self.additive.slopes,
-            "table": self.additive.table,
+            **self.additive.to_arrays(),
             "weights": np.array([weight for weight, _ in self.others], np.float64),
             "champion": np.frombuffer(self.champion.encode(), np.uint8),
             **others,
@@ -234,19 +250,17 @@ def from_arrays(arrays: Arrays, features: int) -> View:
     Raises:
         StateError: arrays absent, of a wrong shape or type, of another number of features, or no sane model.
     """
-    minute_ms, lessons = _checked(arrays, "counts", np.int64, (2,)).tolist()
-    moments = Moments(*_checked(arrays, "moments", np.float64, (3, features)))
-    (intercept,) = _checked(arrays, "intercept", np.float64, (1,)).tolist()
-    slopes = _checked(arrays, "slopes", np.float64, (features,))
-    table = _checked(arrays, "table", np.float64, (features, len(KNOTS)))
-    weights = _checked(arrays, "weights", np.float64, (None,))
-    champion = _checked(arrays, "champion", np.uint8, (None,)).tobytes().decode(errors="replace")
+    minute_ms, lessons = checked(arrays, "counts", np.int64, (2,), 0).tolist()
+    moments = Moments(*checked(arrays, "moments", np.float64, (3, features), -np.inf, np.inf))
+    additive = Additive.from_arrays(arrays, features)
+    weights = checked(arrays, "weights", np.float64, (None,), 0.0, MAX_WEIGHT)
+    champion = checked(arrays, "champion", np.uint8, (None,)).tobytes().decode(errors="replace")
     others = tuple(Weighted(weight, _other(arrays, number, features)) for number, weight in enumerate(weights.tolist()))
-    trees = _part(arrays, "unusual/")
+    trees = under(arrays, "unusual")
     unusual = Forest.from_arrays(trees, features) if trees else None
-    view = View(minute_ms, lessons, moments, Additive(intercept, slopes, table), others, champion, unusual)
-    if not view.sane() or not np.isfinite(weights).all():
-        raise StateError("a view holds numbers that no model can have")
+    view = View(minute_ms, lessons, moments, additive, others, champion, unusual)
+    if not view.sane():
+        raise StateError("a view holds moments that no features can have")
     return view
 
 
@@ -337,24 +351,6 @@ def _kind(part: Forest | Probit) -> str:
 
 
 def _other(arrays: Arrays, number: int, features: int) -> Forest | Probit:
-    if forest := _part(arrays, f"forest {number}/"):
+    if forest := under(arrays, f"forest {number}"):
         return Forest.from_arrays(forest, features)
-    return Probit.from_arrays(_part(arrays, f"probit {number}/"), features)
-
-
-def _checked(arrays: Arrays, name: str, dtype: type, shape: tuple[int | None, ...]) -> NDArray[Any]:
-    array = arrays.get(name)
-    fits = (
-        array is not None
-        and array.dtype == dtype
-        and len(array.shape) == len(shape)
-        and all(wanted in {None, size} for wanted, size in zip(shape, array.shape, strict=True))
-    )
-    if array is None or not fits:
-        found = "nothing" if array is None else f"{array.dtype}{list(array.shape)}"
-        raise StateError(f"a view needs {name} as {np.dtype(dtype)}{list(shape)}, found {found}")
-    return array.copy()
-
-
-def _part(arrays: Arrays, prefix: str) -> dict[str, NDArray[Any]]:
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+    return Probit.from_arrays(under(arrays, f"probit {number}"), features)

