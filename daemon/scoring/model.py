@@ -150,6 +150,8 @@ class Model:
         self._counts = np.zeros(3, np.int64)  # lessons, steps taken back, values refused
         self._recent = np.array([0.5, 1.0])  # share of yes by lesson, lessons; a session counts half after a session
         self.told: list[ModelNews] = []
+        if self.memory.trouble:
+            self.tell("refused", "", f"answers are remembered until the process ends only: {self.memory.trouble}")
         self.view = self._view(0)
 
     @property
@@ -283,6 +285,8 @@ class Model:
             if issued := under(arrays, f"issued {n}"):
                 self._issued.append(_issued_of(issued, models, features))
         self.view = from_arrays(under(arrays, "view"), features)
+        if self.memory.lost:
+            self.tell("refused", "", "the remembered answers that the state tells of are lost: rehearsal begins anew")
         return anew
 
     def _spec(self) -> NDArray[np.uint8]:

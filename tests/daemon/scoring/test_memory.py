@@ -49,12 +49,10 @@ def test_rows_are_taken_evenly_from_a_place_that_differs() -> None:
 def test_a_file_of_another_shape_is_replaced_and_hostile_rows_are_bounded(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "a.memory"
     Memory(80, 3, 5, path).add(batch(1))
-    other = Memory(80, 4, 5, path)
-    other.count = 70
-    assert (other.draw(10, 1).rows == 0.0).all()
+    Memory(80, 4, 5, path)
     raw = np.memmap(path, np.float32, "r+", 64, (80, 5))
     raw[:] = np.nan
-    raw[::2] = 1e30
+    raw[::2], raw[:, -1] = 1e30, 1.0
     del raw
     drawn = Memory(80, 4, 5, path)
     drawn.count = 70
@@ -76,3 +74,31 @@ def test_all_that_is_known_comes_oldest_first() -> None:
     rows = np.concatenate([part.rows[:, 0] for part in memory.parts(16)])
     assert len(rows) == memory.known == 70
     assert (np.diff(rows) >= 0).all()
+
+
+def test_what_was_lost_is_neither_drawn_nor_learned_again(tmp_path: Path) -> None:
+    memory = Memory(80, 3, 5, tmp_path / "lost.memory")
+    memory.count = 60  # so says a state, but the file is new
+    assert len(memory.draw(20, 1).answer) == 0
+    assert list(memory.parts(16)) == []
+    memory.add(batch(1, 5))
+    assert set(memory.draw(1_000, 1).rows[:, 0].round(6).tolist()) == {0.001}
+    assert sum(len(part.answer) for part in memory.parts(16)) == 5
+
+
+def test_a_file_that_cannot_be_had_leaves_memory_to_the_process_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "a folder").mkdir()
+    for path in (tmp_path / "file" / "x.memory", tmp_path / "a folder"):
+        memory = Memory(80, 3, 5, path)
+        memory.add(batch(1))
+        assert str(path) in memory.trouble
+        assert memory.known == 5
+        assert len(memory.draw(9, 1).answer) == 9
+
+
+def test_a_file_has_all_its_room_from_the_start(tmp_path: Path) -> None:
+    """A page that the disk cannot give later would kill whoever writes to it."""
+    Memory(10_000, 3, 5, tmp_path / "a.memory")
+    status = (tmp_path / "a.memory").stat()
+    assert status.st_blocks * 512 >= status.st_size

@@ -171,3 +171,25 @@ def test_a_state_that_version_1_saved_still_teaches() -> None:
         old, new = VERSION_1.index(name), DEFAULT_FEATURES.index(name)
         assert compiled.slopes[new] == numbers_of[0, old]
         assert model.scaler.moments.mean[new] == numbers_of[2, old]
+
+
+@pytest.mark.parametrize("course", [LADDER, TREES])
+def test_rehearsal_begins_anew_where_memory_was_lost_and_that_is_told(course: Course) -> None:
+    model = Model(NAMES, course)
+    for lesson in lessons(20):
+        model.learn(questions(lesson._replace(answer=np.ones(40, np.bool_))))
+    again = Model(NAMES, course)
+    anew = again.load_arrays(model.to_arrays())
+    assert [(news.kind, "begins anew" in news.what) for news in again.told] == [("refused", True)]
+    again.relearn(anew)
+    for lesson in lessons(5):
+        again.learn(questions(lesson._replace(answer=np.ones(40, np.bool_))))
+    assert again.memory.draw(200, 1).answer.all()
+    assert again.view.score(np.ones((1, 6)))[0] > model.view.score(np.ones((1, 6)))[0]
+
+
+def test_a_memory_that_cannot_be_kept_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    model = Model(NAMES, LADDER, tmp_path / "file" / "x.memory")
+    assert [news.kind for news in model.told] == ["refused"]
+    assert "x.memory" in model.told[0].what
