@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 
 from daemon import kernelcache
 from daemon.scoring.errors import StateError, WireError
 from daemon.scoring.model import Model, Questions
-from daemon.scoring.saved import under
+from daemon.scoring.questions import PHASES
+from daemon.scoring.saved import checked, shaped, under
 from daemon.scoring.wire import Decoder, Syllabus, answer, news, state
 
 if TYPE_CHECKING:
@@ -75,9 +77,14 @@ class School:
         """
         if frame.target >= len(self.models):
             raise WireError(f"a lesson of target {frame.target}, of {len(self.models)}")
-        asked = _questions(frame)
-        self._send(answer(frame.number, frame.target, self.models[frame.target].learn(asked)))
-        self._rows += len(asked.answer)
+        model = self.models[frame.target]
+        try:
+            asked = _questions(frame, len(self._syllabus.features))
+            model.learn(asked)
+            self._rows += len(asked.answer)
+        except StateError as error:
+            model.tell("refused", "", f"a lesson was left out: {error}", frame.minute_ms)
+        self._send(answer(frame.number, frame.target, model.view))
         self._lessons += 1
         if self._rows >= STATE_ROWS or self._lessons >= STATE_LESSONS:
             self._unfigured += 1
@@ -105,7 +112,7 @@ class School:
         model = self.models[number]
         try:
             anew = model.load_arrays(arrays)
-        except (StateError, KeyError, ValueError, TypeError, IndexError) as error:
+        except Exception as error:  # noqa: BLE001 (whatever a state can hold, the next learner would die of it, too)
             model = self.models[number] = self._fresh(number)
             model.adopt(arrays, str(error))
             anew = []
@@ -166,11 +173,27 @@ def _syllabus(text: str) -> Syllabus:
         raise WireError(f"no syllabus: {error}") from None
 
 
-def _questions(frame: Frame) -> Questions:
+def _questions(frame: Frame, features: int) -> Questions:
+    """What a lesson says.
+
+    Raises:
+        StateError: it is none of so many features; it may have come with a saved state.
+    """
     arrays = frame.arrays
-    asked_ms, phase, base = arrays["context"].tolist()
-    columns = (arrays[name] for name in ("features", "sector", "score", "answer"))
-    return Questions(frame.minute_ms, int(asked_ms), int(phase), base, *columns)
+    asked_ms, phase, base = checked(arrays, "context", np.float64, (3,), 0.0).tolist()
+    if asked_ms > frame.minute_ms or phase >= PHASES or not 0.0 < base < 1.0:
+        raise StateError(f"asked at {asked_ms:.0f}, in phase {phase:g}, at a base rate of {base:g}")
+    answer = shaped(arrays, "answer", np.bool_, (None,))
+    return Questions(
+        minute_ms=frame.minute_ms,
+        asked_ms=int(asked_ms),
+        phase=int(phase),
+        base=base,
+        features=shaped(arrays, "features", np.float32, (len(answer), features)),
+        sector=shaped(arrays, "sector", np.int64, (len(answer),)),
+        score=shaped(arrays, "score", np.float64, (len(answer),)),
+        answer=answer,
+    )
 
 
 def _frames(connection: socket.socket) -> Iterator[Frame]:

@@ -22,6 +22,7 @@ from daemon.scoring.errors import LearnerError, LearnerFailingError, StateError,
 from daemon.scoring.features import VERSION_1, fingerprint
 from daemon.scoring.modelfigures import ModelFigures
 from daemon.scoring.recipes import PLAIN, Course
+from daemon.scoring.saved import checked, shaped, under
 from daemon.scoring.scaling import Moments
 from daemon.scoring.view import View, from_arrays, level
 
@@ -259,29 +260,53 @@ class Link:
             if saved and np.array_equal(arrays["features"], fingerprint(self._features)):
                 self._views[0].append(_view_of_version_1(saved["numbers"][-1]))
             return
-        state = {name.removeprefix("state/"): a.copy() for name, a in arrays.items() if name.startswith("state/")}
-        if not self._knows(state):
-            self._state = state
-            return
-        self._go_on(arrays)
+        state = {name: array.copy() for name, array in under(arrays, "state").items()}
+        self._try_out(state)
+        if self._knows(state):
+            self._go_on(arrays)
         self._state = state
 
-    def _go_on(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        views: list[list[View]] = [[] for _ in self._courses]
+    def _try_out(self, state: wire.Columns) -> None:
+        """What no frame can hold would kill each learner at its start."""
         try:
-            for frame in wire.Decoder().feed(arrays["views"].tobytes()):
-                views[frame.target].append(from_arrays(frame.arrays, len(self._features)))
-            lessons = [
-                _Pending(frame.number, frame.target, frame.minute_ms, wire.encoded(frame))
-                for frame in wire.Decoder().feed(arrays["lessons"].tobytes())
-            ]
-            number, viewed = arrays["numbered"].tolist()
-        except (WireError, KeyError, IndexError, ValueError, TypeError) as error:
-            raise StateError(f"no state of a link: {type(error).__name__}: {error}") from None
-        for own, saved in zip(self._views, views, strict=True):
-            own.extend(saved)
+            list(wire.Decoder().feed(wire.hello(self._features, self._courses, self._folder, state)))
+        except WireError as error:
+            raise StateError(f"no state of a link: {error}") from None
+
+    def _go_on(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        number, viewed = checked(arrays, "numbered", np.int64, (2,), 0).tolist()
+        views = [
+            (frame.target, from_arrays(frame.arrays, len(self._features))) for frame in self._saved(arrays, "view")
+        ]
+        lessons = [
+            _Pending(frame.number, frame.target, frame.minute_ms, wire.encoded(frame))
+            for frame in self._saved(arrays, "lesson")
+        ]
+        numbers = [pending.number for pending in lessons]
+        due = [one for one in numbers if one > viewed]
+        if (
+            viewed > number
+            or numbers != sorted(set(numbers))
+            or due != list(range(viewed + 1, number + 1))
+            or len(due) > self._backlog
+        ):
+            raise StateError("no state of a link: its lessons are not those that were still to be learned")
+        if len(lessons) > self._backlog + _SINCE_STATE:
+            raise StateError(f"no state of a link: it holds {len(lessons)} lessons")
+        for target, view in views:
+            self._views[target].append(view)
         self._taught.extend(lessons)
         self._number, self._viewed = number, viewed
+
+    def _saved(self, arrays: Mapping[str, NDArray[Any]], kind: wire.Kind) -> list[Frame]:
+        """Frames of a kind that were saved."""
+        try:
+            frames = list(wire.Decoder().feed(shaped(arrays, f"{kind}s", np.uint8, (None,)).tobytes()))
+        except WireError as error:
+            raise StateError(f"no state of a link: {error}") from None
+        if any(frame.kind != kind or not 0 <= frame.target < len(self._courses) for frame in frames):
+            raise StateError(f"no state of a link: among its {kind}s is something else, or one of an unknown target")
+        return frames
 
     def _knows(self, state: Mapping[str, NDArray[Any]]) -> bool:
         """Whether a state is of these features and models."""

@@ -40,14 +40,24 @@ def checked(
     Raises:
         StateError: absent, or not so.
     """
-    array = arrays.get(name)
-    found = "nothing" if array is None else f"{array.dtype}{list(array.shape)}"
-    if array is None or array.dtype != kind or not _fits(array.shape, shape):
-        wanted = ["n" if axis is None else axis for axis in shape]
-        raise StateError(f"{name} is saved as {found}, not as {np.dtype(kind)}{wanted}")
+    array = shaped(arrays, name, kind, shape)
     if array.size and not (array.min() >= low and array.max() <= high):
         raise StateError(f"{name} holds numbers that are not within {low:g} to {high:g}")
     return array.copy()
+
+
+def shaped(arrays: Arrays, name: str, kind: type, shape: tuple[int | None, ...]) -> NDArray[Any]:
+    """The array itself, whatever numbers it holds; see `checked`.
+
+    Raises:
+        StateError: absent, or of another type or shape.
+    """
+    array = arrays.get(name)
+    found = "nothing" if array is None else f"{array.dtype}{list(array.shape)}"
+    if array is None or array.dtype != kind or not _fits(array.shape, shape):
+        wanted = ", ".join("n" if axis is None else str(axis) for axis in shape)
+        raise StateError(f"{name} is {found}, not {np.dtype(kind)}[{wanted}]")
+    return array
 
 
 def under(arrays: Arrays, name: str) -> dict[str, NDArray[Any]]:

@@ -17,10 +17,12 @@ import pytest
 
 from daemon.clock import SystemClock
 from daemon.scoring.errors import LearnerFailingError, StateError
-from daemon.scoring.learner import STATE_ROWS
+from daemon.scoring.learner import STATE_ROWS, School
 from daemon.scoring.link import Link
 from daemon.scoring.model import Model
 from daemon.scoring.recipes import DEFAULT_LADDER, Course
+from daemon.scoring.wire import Decoder, Frame, Syllabus, encoded
+from daemon.scoring.wire import lesson as wire_lesson
 from tests.daemon.scoring.lessons import MINUTE_MS, NAMES, lessons, questions
 
 if TYPE_CHECKING:
@@ -206,6 +208,63 @@ def test_a_torn_state_is_refused(name: str) -> None:
         Link(NAMES, CLOCK).load_arrays(arrays)
 
 
+def pending(*numbers: int, kind: str = "lesson", target: int = 0) -> np.ndarray:
+    frames = [Frame(kind, number, target, number * MINUTE_MS, "", {}) for number in numbers]  # type: ignore[arg-type]
+    return np.frombuffer(b"".join(map(encoded, frames)), np.uint8)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        {"lessons": pending(*range(1, 60)), "numbered": np.array([59, 0])},
+        {"lessons": pending(2, 1), "numbered": np.array([2, 0])},
+        {"lessons": pending(1, 2), "numbered": np.array([1, 0])},
+        {"lessons": pending(1, kind="ask"), "numbered": np.array([1, 0])},
+        {"lessons": pending(1, target=-1), "numbered": np.array([1, 0])},
+        {"lessons": pending(1, target=7), "numbered": np.array([1, 0])},
+        {"views": pending(1, target=-1)},
+        {"numbered": np.array([1, 2])},
+        {"numbered": np.array([3, -1])},
+        {"numbered": np.array([40, 0])},
+        {"numbered": np.array([1.0, np.nan])},
+        {"state/0/moments": np.zeros(3, np.float16)},
+        {"state/0/moments": np.zeros(1 << 24)},
+        {f"state/0/{n:040}": np.zeros(0) for n in range(30_000)},
+    ],
+)
+def test_a_hostile_state_is_refused_and_changes_nothing(hostile: dict[str, np.ndarray]) -> None:
+    empty = Link(NAMES, CLOCK).to_arrays()
+    teacher = Link(NAMES, CLOCK)
+    with pytest.raises(StateError):
+        teacher.load_arrays({**empty, **hostile})
+    assert {name: array.tolist() for name, array in teacher.to_arrays().items()} == {
+        name: array.tolist() for name, array in empty.items()
+    }
+
+
+def test_a_lesson_that_is_none_is_left_out_and_told() -> None:
+    sent: list[bytes] = []
+    school = School(Syllabus(NAMES, (COURSE,)), sent.append)
+    (lesson,) = lessons(1)
+    whole = next(iter(Decoder().feed(wire_lesson(1, lesson))))
+    damages = {
+        "features": whole.arrays["features"][:, :2],
+        "sector": whole.arrays["sector"][:1],
+        "score": whole.arrays["score"].astype(np.float32),
+        "answer": whole.arrays["answer"].astype(np.int64),
+        "context": np.array([0.0, 0.0, np.nan]),
+    }
+    for number, (name, array) in enumerate(damages.items(), 1):
+        school.learn(whole._replace(number=number, arrays={**whole.arrays, name: array}))
+    school.learn(whole._replace(number=6, arrays={**whole.arrays, "context": np.array([0.0, 99.0, 0.5])}))
+    school.learn(whole._replace(number=7, arrays={}))
+    school.learn(whole._replace(number=8))
+    frames = [frame for one in sent for frame in Decoder().feed(one)]
+    assert [frame.number for frame in frames if frame.kind == "view"] == list(range(1, 9))
+    assert sum("left out" in frame.text for frame in frames if frame.kind == "news") == 7
+    assert school.models[0].lessons == 1
+
+
 def test_the_figures_of_all_models_come_when_they_are_asked_for(link: Callable[..., Link]) -> None:
     teacher = link()
     assert teacher.ask(1.0) == ""
@@ -232,7 +291,6 @@ def test_lessons_not_yet_learned_are_part_of_the_state(link: Callable[..., Link]
 PARENT = """
 import sys
 from daemon.clock import SystemClock
-from daemon.scoring.learner import STATE_ROWS
 from daemon.scoring.link import Link
 link = Link(["a"], SystemClock())
 link.start()
