@@ -7,6 +7,7 @@ that comes in can spoil an estimator; a step that still leads to numbers that no
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,6 +37,16 @@ SEED: Final = 7
 MOST_NODES: Final = 501
 """Of a Mondrian tree, which would else grow with every row for as long as the service runs."""
 
+MOST_DEPTH: Final = 8
+"""Of a Hoeffding tree, which would else grow by some 40 leaves a day."""
+
+_BOUNDED: Final[Mapping[str, Any]] = {
+    "leaf_prediction": "mc",
+    "grace_period": 500,
+    "delta": 1e-5,
+    "max_depth": MOST_DEPTH,
+}
+
 _OPTIMIZERS: Final[Mapping[str, Callable[[float], Any]]] = {
     "sgd": optim.SGD,
     "adagrad": optim.AdaGrad,
@@ -54,18 +65,24 @@ class Member(ABC):
     Attributes:
         calibrated: whether what it minimises is the log loss, slope and constant included: then nothing is left to put
             right.
+        paced: whether it can learn faster for a while: a plain gradient's step may be longer, what adapts its steps to
+            the gradients takes no notice, or is thrown off by it.
     """
 
     calibrated = False
+    paced = False
 
     @abstractmethod
-    def learn(self, new: Batch, old: Batch, pace: float) -> None:
+    def learn(self, new: Batch, old: Batch, pace: float) -> bool:
         """Learn the answers of a minute.
 
         Args:
             new: the minute's, at least one row.
             old: rehearsal, scaled alike; empty where nothing is remembered.
-            pace: how many times as fast as usual, where the kind knows a rate.
+            pace: how many times as fast as usual, where the model is `paced`.
+
+        Returns:
+            False where that led to numbers that no model can have: it was taken back.
         """
 
     @abstractmethod
@@ -115,24 +132,22 @@ class Logistic(Member):
 
     def __init__(self, features: Sequence[str], recipe: Recipe) -> None:
         self._features, self._recipe = len(features), recipe
-        self._knots = recipe.basis == "knots"
+        self._knots, self.paced = recipe.basis == "knots", recipe.optimizer == "sgd"
         self._names = Knots(features).columns if self._knots else list(features)
         optimizer = _OPTIMIZERS[recipe.optimizer](recipe.rate)
         self.regression = Regression(optimizer, l2=recipe.l2, intercept_lr=recipe.rate)
 
-    def learn(self, new: Batch, old: Batch, pace: float) -> None:
-        """One step of the optimizer; taken back where it led astray."""
-        before = self._numbers()
+    def learn(self, new: Batch, old: Batch, pace: float) -> bool:
+        """One step of the optimizer."""
+        before = self.to_arrays()
         rows = np.concatenate([new.rows, old.rows])
         share = self._recipe.share if len(old.answer) else 0.0
         weight = np.full(len(rows), share * len(rows) / max(len(old.answer), 1))
         weight[: len(new.answer)] = (1.0 - share) * len(rows) / len(new.answer)
         answer = np.concatenate([new.answer, old.answer]).astype(np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
-            self.regression.learn_rows(self._inputs(rows), self._names, answer, weight * pace)
-        now = self._numbers()
-        if not np.abs(np.nan_to_num(now, nan=np.inf)).max() <= MAX_WEIGHT:
-            self._set(before)
+            self.regression.learn_rows(self._inputs(rows), self._names, answer, weight * pace if self.paced else weight)
+        return _kept(self, self._numbers(), before)
 
     def compiled(self) -> Additive:
         """Slopes, or curves."""
@@ -166,9 +181,7 @@ class Logistic(Member):
         self._set(numbers)
         optimizer.n_iterations = steps
         for name, kept in memories.items():
-            memory = getattr(optimizer, name, None)
-            values = dict(zip(self._names, kept.tolist(), strict=True))
-            setattr(optimizer, name, utils.VectorDict(values) if memory is None else type(memory)(float, values))
+            setattr(optimizer, name, defaultdict(float, zip(self._names, kept.tolist(), strict=True)))
 
     def adopt(self, numbers: Floats | None, own: Longs, theirs: Longs) -> bool:
         """Start from another model's constant and weights, ``float64[1 + k]``, where its features are ours."""
@@ -181,7 +194,7 @@ class Logistic(Member):
 
     def _kept(self) -> list[str]:
         optimizer = self.regression.optimizer
-        return [name for name in _MEMORIES if isinstance(getattr(optimizer, name, None), dict | utils.VectorDict)]
+        return [name for name in _MEMORIES if isinstance(getattr(optimizer, name, None), dict)]
 
     def _column(self, kept: Any) -> Floats:
         return np.array([kept.get(name, 0.0) for name in self._names], np.float64)
@@ -208,13 +221,15 @@ class ByRow(Member):
         self._kind, self._lessons = recipe.kind, 0
         self.estimator: Any = _ESTIMATORS[recipe.kind](recipe)
 
-    def learn(self, new: Batch, old: Batch, pace: float) -> None:  # noqa: ARG002 (neither rehearses nor has a rate)
+    def learn(self, new: Batch, old: Batch, pace: float) -> bool:  # noqa: ARG002 (neither rehearses nor has a rate)
         """Row by row."""
+        before = self.to_arrays()
         count = len(new.answer)
         chosen = evenly(count, self._rows, self._lessons)
         self._lessons += 1
         for row, answer in zip(new.rows[chosen].tolist(), new.answer[chosen].tolist(), strict=True):
             self.estimator.learn_one(self._input(row), answer)
+        return before is None or _kept(self, self._numbers(), before)
 
     def compiled(self) -> Compiled:
         """Slopes, or flat trees."""
@@ -228,10 +243,10 @@ class ByRow(Member):
         """Of the linear ones."""
         if self._kind not in _LINEAR:
             return None
-        linear = self._linear()
         return {
-            "numbers": np.array([linear.intercept, *linear.slopes]),
-            "steps": np.array([getattr(self.estimator, "k", 0)]),
+            "numbers": self._numbers(),
+            "steps": np.array([getattr(self.estimator, "k", 0)], np.int64),
+            "lessons": np.array([self._lessons], np.int64),
         }
 
     def load_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -240,12 +255,17 @@ class ByRow(Member):
             raise StateError(f"no state of a {self._kind} model is kept")
         numbers = checked(arrays, "numbers", np.float64, (1 + len(self._names),), -MAX_WEIGHT, MAX_WEIGHT)
         (steps,) = checked(arrays, "steps", np.int64, (1,), 0).tolist()
+        (self._lessons,) = checked({"lessons": np.zeros(1, np.int64), **arrays}, "lessons", np.int64, (1,), 0).tolist()
         weights = getattr(self.estimator, _LINEAR[self._kind])
         weights.update(zip(self._names, numbers[1:].tolist(), strict=True))
         if hasattr(self.estimator, "intercept"):
             self.estimator.intercept = float(numbers[0])
         if hasattr(self.estimator, "k"):
             self.estimator.k = max(steps, 1)
+
+    def _numbers(self) -> Floats:
+        linear = self._linear()
+        return np.array([linear.intercept, *linear.slopes])
 
     def _linear(self) -> Additive:
         weights = getattr(self.estimator, _LINEAR[self._kind])
@@ -289,8 +309,16 @@ def member(features: Sequence[str], recipe: Recipe) -> Member:
     return _CLASSES.get(recipe.kind, ByRow)(features, recipe)
 
 
+def _kept(model: Member, numbers: Floats, before: Mapping[str, NDArray[Any]]) -> bool:
+    """Whether a model may stay as it is; if not, it goes back to where it was."""
+    sane = bool(np.abs(np.nan_to_num(numbers, nan=np.inf)).max() <= MAX_WEIGHT)
+    if not sane:
+        model.load_arrays(before)
+    return sane
+
+
 def _hoeffding(recipe: Recipe, seed: int = SEED) -> Any:  # noqa: ARG001 (one form for all)
-    return tree.HoeffdingAdaptiveTreeClassifier(leaf_prediction="mc", grace_period=500, delta=1e-5, seed=seed)
+    return tree.HoeffdingAdaptiveTreeClassifier(seed=seed, **_BOUNDED)
 
 
 _ESTIMATORS: Final[Mapping[str, Callable[[Recipe], Any]]] = {
@@ -298,9 +326,7 @@ _ESTIMATORS: Final[Mapping[str, Callable[[Recipe], Any]]] = {
     "alma": lambda _: linear_model.ALMAClassifier(),
     "adpredictor": lambda _: linear_model.AdPredictor(beta=1.0, epsilon=0.0),
     "hoeffding-tree": _hoeffding,
-    "adaptive-forest": lambda recipe: forest.ARFClassifier(
-        n_models=recipe.size, leaf_prediction="mc", grace_period=500, delta=1e-5, seed=SEED
-    ),
+    "adaptive-forest": lambda recipe: forest.ARFClassifier(n_models=recipe.size, seed=SEED, **_BOUNDED),
     "amf": lambda recipe: forest.AMFClassifier(n_estimators=recipe.size, step=0.1, max_nodes=MOST_NODES, seed=SEED),
     "bagging": lambda recipe: ensemble.BaggingClassifier(_hoeffding(recipe), n_models=recipe.size, seed=SEED),
     "adwin-boosting": lambda recipe: ensemble.ADWINBoostingClassifier(

@@ -148,6 +148,7 @@ class Model:
         self._hurried = np.zeros(len(self.members), np.int64)
         self._issued: deque[_Issued] = deque(maxlen=course.horizon_minutes + ISSUED_MS // MINUTE_MS + 1)
         self._counts = np.zeros(3, np.int64)  # lessons, steps taken back, values refused
+        self._told_on: dict[str, int] = {}  # session in which refusals were told last, of features and by model
         self._recent = np.array([0.5, 1.0])  # share of yes by lesson, lessons; a session counts half after a session
         self.told: list[ModelNews] = []
         if self.memory.trouble:
@@ -160,8 +161,8 @@ class Model:
         return int(self._counts[0])
 
     @property
-    def resets(self) -> int:
-        """Times that a model began anew, because its numbers were none that a model can have."""
+    def taken_back(self) -> int:
+        """Steps of models that led to numbers that no model can have."""
         return int(self._counts[1])
 
     @property
@@ -293,12 +294,20 @@ class Model:
         return np.frombuffer(msgspec.json.encode((self._names, self._course.recipes)), np.uint8)
 
     def _refuse(self, features: Floats, minute_ms: int) -> None:
-        refused = int((np.abs(features) > EXTREME).sum())
-        if refused and not self._counts[2]:
-            self.tell(
-                "refused", "", f"{refused} values of features are beyond all bounds: they count as missing", minute_ms
+        refused = (np.abs(features) > EXTREME).sum(axis=0)
+        self._counts[2] += refused.sum()
+        if refused.any():
+            named = ", ".join(f"{name} ({n})" for name, n in zip(self._names, refused.tolist(), strict=True) if n)
+            self._tell_refused(
+                "", f"values of features are infinite or beyond 1e9 and count as missing: {named}", minute_ms
             )
-        self._counts[2] += refused
+
+    def _tell_refused(self, model: str, what: str, minute_ms: int) -> None:
+        """Once a session."""
+        session = minute_ms // _DAY_MS
+        if self._told_on.get(model) != session:
+            self._told_on[model] = session
+            self.tell("refused", model, what, minute_ms)
 
     def _judge(self, asked: Questions, features: Floats) -> None:
         """By the newest scores that the engine could have had when it asked."""
@@ -322,17 +331,19 @@ class Model:
             self._watch(n, float(losses[n] - base_loss), asked.minute_ms)
 
     def _watch(self, number: int, excess: float, minute_ms: int) -> None:
-        """A model that begins to fail learns faster for a while, and if it speaks the scaler forgets."""
+        """A model that begins to fail learns faster for a while, if it can, and if it speaks the scaler forgets."""
         self._hurried[number] = max(0, self._hurried[number] - 1)
         found = self._detectors[number].add(excess)
         if not found:
             return
-        self._hurried[number] = HURRIED
-        what = f"{found} finds that its log loss has risen: it learns {HURRY:g} times as fast for {HURRIED} minutes"
+        what = f"{found} finds that its log loss has risen"
+        if self.members[number].paced:
+            self._hurried[number] = HURRIED
+            what += f": it learns {HURRY:g} times as fast for {HURRIED} minutes"
         if number == self.ladder.champion or self.names[self.ladder.champion] == ENSEMBLE:
             moments = self.scaler.moments
             self.scaler.moments = moments._replace(seen=np.minimum(moments.seen, FORGETFUL))
-            what += f", and the scaler's past counts for {FORGETFUL:,.0f} values"
+            what += f"; the scaler's past counts for {FORGETFUL:,.0f} values"
         self.tell("drift", self.names[number], what, minute_ms)
 
     def _step(self, features: Floats, asked: Questions) -> None:
@@ -341,7 +352,11 @@ class Model:
         most = max((recipe.rehearsal for recipe in self._course.recipes), default=0)
         old = self.memory.draw(most, self.lessons)
         for n, (model, recipe) in enumerate(zip(self.members, self._course.recipes, strict=True)):
-            model.learn(new, old.first(recipe.rehearsal), HURRY if self._hurried[n] else 1.0)
+            if not model.learn(new, old.first(recipe.rehearsal), HURRY if self._hurried[n] else 1.0):
+                self._counts[1] += 1
+                self._tell_refused(
+                    recipe.name, "a step led to numbers that no model can have: taken back", asked.minute_ms
+                )
         self.memory.add(new)
         if self.unusual:
             self.unusual.learn(new)

@@ -28,9 +28,9 @@ class ModelNews(msgspec.Struct, frozen=True):
 KINDS: Final = {
     "adopted": "A state of other models or features was found: what fits was taken over.",
     "benched": "The champion was worse than the base rate over a session: another speaks.",
-    "drift": "A model's log loss has risen: it learns faster for a while.",
+    "drift": "A model's log loss has risen; it learns faster for a while, where it can.",
     "promoted": "A challenger has proved better than the champion, and speaks from now on.",
-    "refused": "Values of features, or a saved state, were of no use.",
+    "refused": "Values of features, a step of learning or what was saved were of no use; the first two once a session.",
     "relearned": "A model that no state can hold learns what is remembered again.",
     "restored": "The base rate had spoken: a model that was better than it speaks again.",
 }

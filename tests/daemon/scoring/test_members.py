@@ -7,12 +7,14 @@ import pandas as pd
 import pytest
 from river import linear_model, optim
 
+from daemon.scoring import members
 from daemon.scoring.basis import ClippedScaler, Knots
 from daemon.scoring.errors import StateError
-from daemon.scoring.members import Logistic, Regression, member
+from daemon.scoring.members import MOST_DEPTH, ByRow, Regression, member
 from daemon.scoring.memory import Batch
 from daemon.scoring.recipes import Kind, Recipe
 from daemon.scoring.scaling import Moments, scaled
+from daemon.scoring.trees import Forest
 from daemon.scoring.view import chance_of
 from tests.daemon.scoring.lessons import NAMES, lessons
 
@@ -108,12 +110,53 @@ def test_learning_from_arrays_is_what_river_learns_from_data_frames() -> None:
     assert ours.intercept == pytest.approx(rivers.intercept, rel=1e-12)
 
 
-def test_a_step_that_runs_away_is_taken_back() -> None:
-    model = taught(Recipe("wild", rate=1.0), 5)
-    assert isinstance(model, Logistic)
-    before = model.to_arrays()["numbers"]
-    model.learn(batches(1)[0], batches(1)[0], 1e9)
-    assert np.array_equal(model.to_arrays()["numbers"], before)
+@pytest.mark.parametrize("optimizer", ["sgd", "adagrad", "adam", "rmsprop", "ftrl"])
+def test_a_step_that_runs_away_is_taken_back_with_all_that_the_optimizer_keeps(
+    optimizer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = taught(Recipe("wild", optimizer=optimizer, rate=1.0), 5)  # type: ignore[arg-type]
+    before = model.to_arrays() or {}
+    monkeypatch.setattr(members, "MAX_WEIGHT", np.abs(before["numbers"]).max())
+    away = Batch(np.outer(np.full(9, 5.0), np.sign(before["numbers"][1:])), np.ones(9, np.bool_))
+    while model.learn(away, away.first(0), 1.0):
+        before = model.to_arrays() or {}
+    assert all(np.array_equal(array, before[name]) for name, array in (model.to_arrays() or {}).items())
+
+
+def test_linear_models_without_batches_are_bounded_too() -> None:
+    model = taught(Recipe("wild", "passive-aggressive"), 5)
+    before = model.to_arrays() or {}
+    wild = Batch(np.full((1, 6), np.nan), np.array([True]))
+    assert not model.learn(wild, wild.first(0), 1.0)
+    assert all(np.array_equal(array, before[name]) for name, array in (model.to_arrays() or {}).items())
+
+
+@pytest.mark.parametrize("kind", ["passive-aggressive", "alma"])
+def test_the_rows_that_are_taken_go_on_after_a_restart(kind: Kind) -> None:
+    recipe = Recipe("few", kind, rows=10)
+    model, again = taught(recipe, 20), member(NAMES, recipe)
+    again.load_arrays(model.to_arrays() or {})
+    for batch in batches(5):
+        for one in (model, again):
+            one.learn(batch, batch.first(0), 1.0)
+    assert {name: array.tobytes() for name, array in (model.to_arrays() or {}).items()} == {
+        name: array.tobytes() for name, array in (again.to_arrays() or {}).items()
+    }
+
+
+@pytest.mark.parametrize("kind", ["hoeffding-tree", "adaptive-forest", "bagging", "adwin-boosting"])
+def test_trees_do_not_grow_for_ever(kind: Kind) -> None:
+    """In a hurry: what takes these a few hundred rows takes days at the pace that they have."""
+    model, random = member(NAMES, Recipe("trees", kind, size=2, rows=5_000)), np.random.default_rng(5)
+    assert isinstance(model, ByRow)
+    for one in [model.estimator, *getattr(model.estimator, "models", [])]:
+        if hasattr(one, "grace_period"):
+            one.grace_period, one.delta, one.tau = 10, 0.5, 0.9
+    rows = random.normal(size=(5_000, 6))
+    model.learn(Batch(rows, random.random(5_000) < 0.5), Batch(rows[:0], np.zeros(0, np.bool_)), 1.0)
+    compiled = model.compiled()
+    assert isinstance(compiled, Forest)
+    assert 50 < len(compiled.feature) / len(compiled.roots) < 2 ** (MOST_DEPTH + 1)
 
 
 def test_knots_add_up_to_one_and_one_row_is_as_many() -> None:

@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 
 from daemon import statefile
+from daemon.scoring import members
 from daemon.scoring.features import DEFAULT_FEATURES, VERSION_1
 from daemon.scoring.ladder import BASE
 from daemon.scoring.link import Link
 from daemon.scoring.model import Model, Questions
 from daemon.scoring.recipes import DEFAULT_LADDER, ENSEMBLE, Course, Recipe
-from daemon.scoring.scorecard import Scorecard
+from daemon.scoring.scorecard import DAY_MS, Scorecard
 from daemon.scoring.view import logit_of, probability
 from tests.daemon.scoring.lessons import NAMES, lessons, questions
 
@@ -193,3 +194,37 @@ def test_a_memory_that_cannot_be_kept_is_told(tmp_path: Path) -> None:
     model = Model(NAMES, LADDER, tmp_path / "file" / "x.memory")
     assert [news.kind for news in model.told] == ["refused"]
     assert "x.memory" in model.told[0].what
+
+
+def test_what_was_refused_is_told_by_name_once_a_session() -> None:
+    model = Model(NAMES, LADDER)
+    for day in range(3):
+        for lesson in lessons(3):
+            features = lesson.features.astype(np.float64)
+            features[:2, 1], features[4, 3] = np.inf, 1e12
+            later = {"minute_ms": lesson.minute_ms + day * DAY_MS, "asked_ms": lesson.asked_ms + day * DAY_MS}
+            model.learn(questions(lesson._replace(features=features, **later)))
+    told = [news for news in model.told if news.kind == "refused"]
+    assert [news.minute_ms // DAY_MS for news in told] == [0, 1, 2]
+    assert "feature 1 (2), feature 3 (1)" in told[0].what
+    assert model.refused == 27
+
+
+def test_a_step_that_was_taken_back_is_counted_and_told_once_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(members, "MAX_WEIGHT", 0.01)
+    model = taught(LADDER, 30)
+    assert model.taken_back > 3
+    assert len({news.model for news in model.told}) == len(model.told)
+    assert {(news.kind, "taken back" in news.what) for news in model.told} == {("refused", True)}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "promised"),
+    [(Recipe("a"), True), (Recipe("a", optimizer="adam"), False), (Recipe("a", "hoeffding-tree"), False)],
+)
+def test_a_drift_promises_no_more_than_the_model_can_keep(recipe: Recipe, promised: bool) -> None:
+    model = Model(NAMES, Course("x", recipes=(recipe,), memory_rows=0))
+    for minute in range(200):
+        model._watch(0, 0.0 if minute < 100 else 2.0, minute)
+    what = next(news.what for news in model.told if news.kind == "drift")
+    assert ("learns 2 times as fast" in what) == promised
