@@ -73,22 +73,19 @@ def drawn(models: Sequence[ModelFigures]) -> Figure:
         _draw_sessions(losses, gains, judged)
     else:
         _say_empty(figure)
-    _draw_legend(figure, lines, max(sum(one.role != "base" for one in models) - len(lines), 0))
+    _draw_legend(figure, lines, len(models) - len(lines))
     return figure
 
 
 def _lines(models: Sequence[ModelFigures]) -> list[Line]:
-    """Champion first, the others by log loss; the base rate, drawn beside all, is a line only where it is alone."""
-    shown = [one for one in ranked(models) if one.role != "base"] or models
+    """Champion first, then what was issued, others by log loss; the base rate is drawn beside all."""
+    shown = sorted(ranked(models), key=lambda one: one.role != "champion")
     colours = cycle(COLOURS)
+    own = {"champion": (DAY.line, 2.8, "-"), "issued": (DAY.text, 1.6, ":")}
     return [
-        Line(one, DAY.line, 2.8, "-") if one.role == "champion" else Line(one, next(colours), 1.3, _style(one))
+        Line(one, *own.get(one.role) or (next(colours), 1.3, ":" if one.role == "benched" else "-"))
         for one in shown[:MOST_MODELS]
     ]
-
-
-def _style(model: ModelFigures) -> str:
-    return ":" if model.role == "benched" else "-"
 
 
 def _figure(models: Sequence[ModelFigures]) -> Figure:
@@ -151,7 +148,9 @@ def _draw_reliability(axes: Axes, below: Axes, lines: Sequence[Line]) -> None:
 
 
 def _look(line: Line) -> dict[str, Any]:
-    return {"color": line.colour, "linewidth": line.width, "linestyle": line.style}
+    """What was issued is dotted, above all others: most of it is the champion's own line."""
+    zorder = 3 if line.model.role == "issued" else 2
+    return {"color": line.colour, "linewidth": line.width, "linestyle": line.style, "zorder": zorder}
 
 
 def _extent(table: Sequence[CalibrationBin]) -> tuple[float, float]:
@@ -245,9 +244,10 @@ def _draw_legend(figure: Figure, lines: Sequence[Line], left_out: int) -> None:
 
 
 def _name(model: ModelFigures) -> str:
-    return _short(
-        model.name if model.role in {"challenger", "issued"} else f"{model.name[: LONGEST_NAME - 11]} ({model.role})"
-    )
+    if model.role == "challenger":
+        return _short(model.name)
+    role = "whoever spoke" if model.role == "issued" else model.role
+    return _short(f"{model.name[: LONGEST_NAME - 11]} ({role})")
 
 
 def _short(name: str) -> str:

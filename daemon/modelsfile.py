@@ -125,8 +125,9 @@ class _File:
         if "target" not in self._tables:
             return ()
         found = self._all("target", Target, MAX_TARGETS, [])
-        for number, table in enumerate(self._tables["target"] if found else ()):
-            for key in ("where", "question"):
+        given = self._tables["target"]
+        for number, table in enumerate(given if isinstance(given, list) else ()):
+            for key in ("where", "question") if isinstance(table, dict) else ():
                 if isinstance(text := table.get(key), str) and text not in KINDS:
                     known = replace(vocabulary, future=key == "question")
                     self._check_condition(("target", number, key), text, known)
@@ -149,7 +150,7 @@ class _File:
         found = tuple(self._one((kind, number), table, of) for number, table in enumerate(given))
         for number, table in enumerate(given):
             name = table.get("name")
-            if name in names:
+            if name is not None and name in names:
                 self._mistake((kind, number, "name"), f'there is a {kind} "{name}" already', "name it otherwise")
             names.append(name)
         return tuple(one for one in found if one)

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
 WIDE: Final = 170
 """Columns where nobody looks at a screen."""
-COLOURS: Final = {"champion": "bold green", "benched": "red", "base": "dim"}
+COLOURS: Final = {"champion": "bold green", "benched": "red"}
 MEANING: Final = (
-    "On predictions as issued. In brackets: the same figure of the base rate of the session's half hour.\n"
-    "Log loss, Brier and calibration error: lower is better. AUC: 0.5 is chance. Top 1 %: how many of the likeliest\n"
-    "came true."
+    "On predictions as issued. In brackets the same figure of the base rate of the session's half hour, beside that\n"
+    "of the top 1 % the share of yes among all. Log loss, Brier and calibration error: lower is better. AUC: 0.5 is\n"
+    "chance. Top 1 %: how many of the likeliest came true.\n"
+    "issued: what was scored with, whichever model spoke. champion: its probability is the score now. challenger:\n"
+    "only compared. benched: withheld, the base rate speaks."
 )
 
 
@@ -46,10 +48,11 @@ def models(path: Path | None, *, as_json: bool) -> None:
 
 
 def show(found: Sequence[ModelFigures]) -> None:
-    """Since start, then of the last sessions."""
+    """Since start, then of the last sessions where there were others before."""
     console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
-    for title, prefix in (("since start", ""), ("last five sessions", "rolling_")):
-        console.print(_table(title, prefix, found))
+    console.print(_table("since start", "", found))
+    if any(one.rolling_questions < one.questions for one in found):
+        console.print(_table("last five sessions", "rolling_", found))
     console.print(MEANING)
 
 

@@ -34,7 +34,7 @@ from daemon.scoring.news import ModelNews
 from daemon.scoring.recipes import ENSEMBLE, Recipe
 from daemon.scoring.saved import checked, under
 from daemon.scoring.scaling import EXTREME, Moments, believable, scaled
-from daemon.scoring.scorecard import Scorecard
+from daemon.scoring.scorecard import Scorecard, session_day
 from daemon.scoring.unusual import Unusual
 from daemon.scoring.view import (
     KNOTS,
@@ -72,7 +72,6 @@ FORGETFUL: Final = 50_000.0
 """After a drift of the champion the scaler's past counts for no more than so many values."""
 
 _FORGET: Final = 0.5 ** (1.0 / 390.0)
-_DAY_MS: Final = 1_440 * MINUTE_MS
 _PART_ROWS: Final = 500
 """Rows of memory that are learned as one lesson by a model that learns anew."""
 
@@ -304,7 +303,7 @@ class Model:
 
     def _tell_refused(self, model: str, what: str, minute_ms: int) -> None:
         """Once a session."""
-        session = minute_ms // _DAY_MS
+        session = session_day(minute_ms)
         if self._told_on.get(model) != session:
             self._told_on[model] = session
             self.tell("refused", model, what, minute_ms)
@@ -323,7 +322,7 @@ class Model:
         base_loss = _loss(np.full(len(asked.answer), asked.base), asked.answer)
         for name, chance in zip(self.names, chances, strict=True):
             self._card(name, asked, chance)
-        for change in self.ladder.add(losses, base_loss, asked.asked_ms // _DAY_MS):
+        for change in self.ladder.add(losses, base_loss, session_day(asked.asked_ms)):
             self.tell(change.kind, change.by, f"speaks instead of {change.model}: {change.why}", asked.minute_ms)
         for n, (one, logit) in enumerate(zip(self.calibrations, raw, strict=True)):
             if not self.members[n].calibrated:

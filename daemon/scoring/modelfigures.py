@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     from daemon.scoring.scorecard import Grade, Group, Scorecard
 
-Role = Literal["issued", "champion", "challenger", "benched", "base"]
+Role = Literal["issued", "champion", "challenger", "benched"]
 
-ORDER: Final[Mapping[Role, int]] = {"issued": 0, "champion": 1, "challenger": 2, "benched": 3, "base": 4}
+ORDER: Final[Mapping[Role, int]] = {"issued": 0, "champion": 1, "challenger": 2, "benched": 3}
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ class CalibrationBin(msgspec.Struct, frozen=True):
 
 
 class Session(msgspec.Struct, frozen=True):
-    """Mean log losses of one session. `day`: days since 1970, UTC."""
+    """Mean log losses of one session. `day`: its date, as days since 1970."""
 
     day: int
     questions: int
@@ -52,7 +52,7 @@ class ModelFigures(msgspec.Struct, frozen=True, kw_only=True):
         name: of the model.
         target: what it predicts.
         role: what the engine has said, by whichever model spoke (issued); its scores are in use (champion), only
-            compared (challenger), withheld (benched), or it is the base rate of the session's phase itself (base).
+            compared (challenger), or withheld, while the base rate speaks (benched).
         lessons: market minutes that it has learned.
         questions: answered questions that it had scored, since start.
         unscored: answered questions that it had not.

@@ -50,6 +50,9 @@ CERTAIN: Final = 1e-9
 """Log loss takes no probability as nearer to 0 or 1 than this."""
 
 DAY_MS: Final = 86_400_000
+_MIDNIGHT_MS: Final = 18_000_000
+"""Midnight of New York in winter, 1 in summer: no session with the hours before and after it crosses that."""
+
 LAST_DAY: Final = 2_000_000
 """Days since 1970; calendars end there."""
 
@@ -106,12 +109,17 @@ class Calibration(NamedTuple):
 
 
 class SessionLoss(NamedTuple):
-    """One session. `day`: days since 1970 UTC, in which the session's hours of New York lie whole."""
+    """One session, with the hours before and after it. `day`: its date, as days since 1970."""
 
     day: int
     questions: int
     log_loss: float
     base_log_loss: float
+
+
+def session_day(ms: int) -> int:
+    """The date of the session that a time of the market belongs to, as days since 1970."""
+    return max(ms - _MIDNIGHT_MS, 0) // DAY_MS
 
 
 class Scorecard:
@@ -145,7 +153,7 @@ class Scorecard:
         """
         if not len(answer):
             return
-        session = self._session(asked_ms // DAY_MS)
+        session = self._session(session_day(asked_ms))
         sums = np.zeros(7)
         said, chance = np.ascontiguousarray(probability), min(max(base, CERTAIN), 1.0 - CERTAIN)
         ranks = (self._bins, self._recent[session % ROLLING], self._predicted)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from daemon.modelchart import COLOURS, MOST_MODELS, draw, drawn
+from daemon.modelchart import COLOURS, DAY, MOST_MODELS, _lines, draw, drawn
 from daemon.scoring.modelfigures import figures_of
 from daemon.scoring.scorecard import Scorecard
 from tests.daemon.scoring.test_scorecard import Minute, card, market
@@ -60,7 +60,7 @@ def test_one_bad_model_does_not_press_the_others_into_a_line() -> None:
     assert gains.get_ylim()[0] == -0.1
 
 
-@pytest.mark.parametrize("role", ["champion", "base"])
+@pytest.mark.parametrize("role", ["champion", "issued"])
 @pytest.mark.parametrize("days", [0, 1, 2, 70])
 def test_any_number_of_sessions_can_be_drawn(role: Role, days: int) -> None:
     told = texts(model("one", role, days))
@@ -77,3 +77,12 @@ def test_one_probability_for_all_can_be_drawn() -> None:
 def test_a_name_in_any_script_and_of_any_length_stays_in_its_column() -> None:
     told = texts(model("$x_1^{2}$ " + "long " * 20, "champion"))
     assert all(len(text) <= 29 for text in told if text.startswith("$x_1"))
+
+
+def test_what_was_issued_does_not_hide_the_champion() -> None:
+    issued, blend = model("issued", "issued"), model("blend", "champion")
+    told = texts(issued, blend)
+    assert {"where predictions of blend lie", "blend (champion)", "issued (whoever spoke)"} <= set(told)
+    (first, second) = _lines([issued, blend])
+    assert (first.model, second.model) == (blend, issued)
+    assert (second.style, second.colour) == (":", DAY.text)

@@ -103,3 +103,18 @@ question = "close"
 )
 def test_what_is_no_such_file_is_one_mistake(text: str) -> None:
     assert len(mistakes(text)) == 1
+
+
+def test_a_mistake_of_a_target_hides_no_other() -> None:
+    text = """[[target]]
+name = "a"
+question = "close >> 3"
+horizon_minutes = 500
+"""
+    assert [line.split(":")[1] for line in mistakes(text)] == ["3", "4"]
+
+
+def test_models_without_names_are_not_named_none() -> None:
+    found = mistakes("[[model]]\nrate = 0.1\n\n[[model]]\nrate = nan\n")
+    assert [line.split(":")[1] for line in found] == ["1", "4", "5"]
+    assert not any("None" in line for line in found)

@@ -59,6 +59,20 @@ async def test_people_read_every_model_of_every_target_the_champion_first(
     assert max(len(line) for line in shown.splitlines()) <= command.WIDE
 
 
+async def test_what_has_no_older_sessions_is_shown_once_and_every_word_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    young = card(*(Minute(*market(day, 400), day=day) for day in range(5)))
+    models = [figures_of(young, name="blend", target="large_move", role="champion", lessons=5)]
+    await told(models, tmp_path, monkeypatch, as_json=False)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert shown.count("blend") == 1
+    assert "last five sessions" not in shown
+    for word in ("issued:", "champion:", "challenger:", "benched:"):
+        assert word in shown
+    assert "of the top 1 % the share of yes among all" in shown
+
+
 async def test_programs_read_what_the_api_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -124,8 +124,8 @@ def test_an_empty_lesson_changes_nothing_but_the_count() -> None:
 def test_a_model_that_is_worse_than_the_base_rate_stops_speaking() -> None:
     model = Model(NAMES, Course("x", recipes=(Recipe("wild", rate=1.0, rehearsal=0),), memory_rows=0))
     random, day_ms = np.random.default_rng(1), 86_400_000
-    for day in range(3):
-        for lesson in lessons(200 if day < 2 else 1):
+    for day in range(1, 4):
+        for lesson in lessons(200 if day < 3 else 1):
             later = {"minute_ms": lesson.minute_ms + day * day_ms, "asked_ms": lesson.asked_ms + day * day_ms}
             model.learn(questions(lesson._replace(answer=random.random(40) < 0.3, base=0.3, **later)))
     assert [news.kind for news in model.told][-1] == "benched"
@@ -198,14 +198,14 @@ def test_a_memory_that_cannot_be_kept_is_told(tmp_path: Path) -> None:
 
 def test_what_was_refused_is_told_by_name_once_a_session() -> None:
     model = Model(NAMES, LADDER)
-    for day in range(3):
+    for day in range(1, 4):
         for lesson in lessons(3):
             features = lesson.features.astype(np.float64)
             features[:2, 1], features[4, 3] = np.inf, 1e12
             later = {"minute_ms": lesson.minute_ms + day * DAY_MS, "asked_ms": lesson.asked_ms + day * DAY_MS}
             model.learn(questions(lesson._replace(features=features, **later)))
     told = [news for news in model.told if news.kind == "refused"]
-    assert [news.minute_ms // DAY_MS for news in told] == [0, 1, 2]
+    assert [news.minute_ms // DAY_MS for news in told] == [1, 2, 3]
     assert "feature 1 (2), feature 3 (1)" in told[0].what
     assert model.refused == 27
 

@@ -43,10 +43,10 @@ def test_models_are_ranked_by_target_role_and_log_loss() -> None:
             told("unsure", "up", "challenger", 0.5),
             told("new", "up", "challenger", 0),
             told("sure", "up", "challenger", 4.0),
-            told("base", "down", "base"),
+            told("said", "down", "issued"),
             told("out", "up", "benched"),
             told("best", "up", "champion"),
             told("first", "down", "champion"),
         ]
     )
-    assert [one.name for one in found] == ["best", "sure", "unsure", "new", "out", "first", "base"]
+    assert [one.name for one in found] == ["best", "sure", "unsure", "new", "out", "said", "first"]

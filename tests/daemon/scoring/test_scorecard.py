@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -20,10 +22,16 @@ from daemon.scoring.scorecard import (
     SESSIONS,
     Grade,
     Scorecard,
+    session_day,
 )
 
 if TYPE_CHECKING:
     from streams.types import Flags, Floats
+
+
+def open_ms(day: int) -> int:
+    """Half past two in the afternoon, UTC."""
+    return day * DAY_MS + 52_200_000
 
 
 class Minute(NamedTuple):
@@ -41,7 +49,12 @@ def card(*minutes: Minute) -> Scorecard:
     made = Scorecard()
     for one in minutes:
         sector = np.broadcast_to(np.asarray(one.sector, np.int64), len(one.answer))
-        rest: dict[str, Any] = {"base": one.base, "phase": one.phase, "sector": sector, "asked_ms": one.day * DAY_MS}
+        rest: dict[str, Any] = {
+            "base": one.base,
+            "phase": one.phase,
+            "sector": sector,
+            "asked_ms": open_ms(one.day),
+        }
         made.add(one.probability, one.answer, **rest)
     return made
 
@@ -217,7 +230,7 @@ def test_a_group_that_runs_full_is_halved_and_keeps_its_ranks() -> None:
     arrays["group_bins"][0] *= GROUP_FULL // int(arrays["group_bins"][0].max())
     made.load_arrays(arrays)
     for _ in range(3):
-        made.add(*market(2, 1_000), base=0.3, phase=0, sector=np.zeros(1_000, np.int64), asked_ms=20_000 * DAY_MS)
+        made.add(*market(2, 1_000), base=0.3, phase=0, sector=np.zeros(1_000, np.int64), asked_ms=open_ms(20_000))
     assert GROUP_FULL // 4 < made.to_arrays()["group_bins"][0].max() < GROUP_FULL
     assert made.by_phase()[0].auc == pytest.approx(before, abs=1e-4)
 
@@ -229,7 +242,7 @@ def test_a_card_goes_on_where_it_left_off() -> None:
     later.load_arrays(half.to_arrays())
     for one in minutes[10:]:
         sector = np.full(200, one.sector, np.int64)
-        later.add(one.probability, one.answer, base=0.3, phase=one.phase, sector=sector, asked_ms=one.day * DAY_MS)
+        later.add(one.probability, one.answer, base=0.3, phase=one.phase, sector=sector, asked_ms=open_ms(one.day))
     for name, array in whole.to_arrays().items():
         assert np.array_equal(array, later.to_arrays()[name]), name
 
@@ -268,3 +281,19 @@ def test_a_minute_without_questions_begins_no_session() -> None:
     made = card(Minute(np.zeros(0), np.zeros(0, np.bool_)))
     assert made.since_start() == pytest.approx(Grade(0, 0, *[math.nan] * 8), nan_ok=True)
     assert made.to_arrays()["begun"][0] == made.minutes == 0
+
+
+@pytest.mark.parametrize("day", ["2024-01-12", "2024-07-12"])
+def test_a_session_with_its_hours_before_and_after_is_one(day: str) -> None:
+    """In winter those after it end at 1 in the morning, UTC."""
+    start_ms = (
+        int(datetime.fromisoformat(f"{day}T04:00").replace(tzinfo=ZoneInfo("America/New_York")).timestamp()) * 1000
+    )
+    made = Scorecard()
+    for minute in range(0, 16 * 60, 60):
+        one = np.full(1, 0.5)
+        asked_ms = start_ms + minute * 60_000
+        made.add(one, one > 0, base=0.5, phase=0, sector=np.zeros(1, np.int64), asked_ms=asked_ms)
+    (session,) = made.sessions()
+    assert (np.datetime64(0, "D") + session.day).astype(str) == day
+    assert session_day(start_ms + 40 * 3_600_000) == session.day + 1
