@@ -30,10 +30,10 @@ $(SYNAPSE): tests/synapse.lock
 synapse: $(SYNAPSE)  ## a real Matrix server for the tests, in an environment of its own
 
 test: setup synapse  ## every test but those of faults that take long; real data from ../shared/data or $TECHNIC_DATA
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist loadfile --max-worker-restart 0 -m "not slow"
 
 faults: setup  ## what happens when: docs/faults.md, on real processes, sockets and disks; seeds are printed
-	$(BIN)/python -m pytest -n auto --dist worksteal tests/faults
+	$(BIN)/python -m pytest -n auto --dist worksteal --max-worker-restart 0 tests/faults
 
 check: lint test  ## what has to pass before a change lands
 

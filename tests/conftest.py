@@ -1,4 +1,4 @@
-"""What all tests share: the folder of real data."""
+"""What all tests share: the folder of real data, and a process that nothing in it may end."""
 
 from __future__ import annotations
 
@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from daemon import ending
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("TECHNIC_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture(autouse=True)
+def _only_pytest_ends_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon within this process whose stop takes long fails its test by pytest's time limit, not the whole run."""
+    monkeypatch.setattr(ending, "END_S", 600.0)
 
 
 @pytest.fixture(scope="session")
