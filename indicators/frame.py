@@ -23,6 +23,9 @@ CORRECTIONS = 16
 """Newest bars that can be corrected where the vendor sends minute bars again for up to 15 minutes."""
 
 
+_ROWS_FIRST = {"count", "last_start", "marks"}
+
+
 class Frame:
     """Bars and indicators of one timeframe for all symbols.
 
@@ -37,6 +40,7 @@ class Frame:
         peeked: ``float64[outputs, capacity]``, values of the forming bar of the rows peeked last.
         count: ``int64[capacity]``, bars closed.
         last_start: ``int64[capacity]``, start of the last closed bar in milliseconds, 0 before the first.
+        changed: ``bool[capacity]``, rows whose closed state may differ from what `copy_rows` last copied.
     """
 
     def __init__(
@@ -111,6 +115,7 @@ class Frame:
         rings.append(rows, number, bars, time, outside, self._layout, self._ring)
         self.count[rows] = number + 1
         self.last_start[rows] = time[rings.START_MS]
+        self.changed[rows] = True
         self._checkpoints.keep(rows, self.count)
 
     def peek(self, rows: Longs, start_ms: Longs, bars: Floats, session: Longs, outside: Floats | None = None) -> None:
@@ -144,6 +149,7 @@ class Frame:
         taken = self._recalled(once, at, self.count[once])
         if len(once):
             self._checkpoints.restore(once, at, self.count)
+            self.changed[once] = True
             self._run(once, at)
             self.out[:, once] = np.nan
         return known, taken
@@ -212,6 +218,7 @@ class Frame:
         self._ring[:, rows] = 0.0
         self.count[rows] = 0
         self.last_start[rows] = 0
+        self.changed[rows] = True
         self.out[:, rows] = np.nan
         self.peeked[:, rows] = np.nan
         for instance in self._instances:
@@ -236,6 +243,25 @@ class Frame:
             arrays[f"state/{instance.spec.key}"] = instance.state
             arrays[f"out/{instance.spec.key}"] = instance.out
         return arrays | self._checkpoints.to_arrays()
+
+    def copy_rows(self, rows: slice | Longs, into: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        """Copy `rows` of what `to_arrays` gives; until they change again they count as unchanged.
+
+        So a copy can be made a stretch of rows at a time, while the frame goes on: once those that have changed
+        meanwhile are copied once more, it is that of one moment.
+
+        Args:
+            rows: a slice, which is quicker, or ``int64[n]``.
+            into: arrays of the names, shapes and types that `to_arrays` gives.
+        """
+        for name, array in self.to_arrays().items():
+            if name == "layout":
+                into[name][:] = array
+            elif name in _ROWS_FIRST or name.startswith("state/"):
+                into[name][rows] = array[rows]
+            else:
+                into[name][:, rows] = array[:, rows]
+        self.changed[rows] = False
 
     def load_arrays(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> tuple[str, ...]:
         """Go on where `to_arrays` left off, bit for bit; copies.
@@ -264,6 +290,7 @@ class Frame:
     def _allocate(self, capacity: int) -> None:
         self.count = np.zeros(capacity, np.int64)
         self.last_start = np.zeros(capacity, np.int64)
+        self.changed = np.ones(capacity, np.bool_)
         self._ring = np.zeros((rings.depth(self._layout), capacity))
         self.out = np.full((len(self._columns), capacity), np.nan)
         self.peeked = np.full((len(self._columns), capacity), np.nan)
@@ -305,6 +332,7 @@ class Frame:
         """Close several bars of each row, at most `corrections`, by row and then by time."""
         rows, more = np.unique(closed.rows, return_counts=True)
         until = self.count[rows] + more
+        self.changed[rows] = True
         _, number = _spread(rows, self.count[rows], until)
         time = np.stack([closed.start_ms, closed.session])
         rings.append(closed.rows, number, closed.bars, time, closed.outside, self._layout, self._ring)

@@ -220,6 +220,34 @@ class Timeframes:
         arrays = {f"{m}/{name}": a for m, frame in self.frames.items() for name, a in frame.to_arrays().items()}
         return {"closed": np.array([self.closed_ms, self._session_ms]), **arrays}
 
+    def recopy(self) -> None:
+        """All rows count as changed: what was copied is gone."""
+        for frame in self.frames.values():
+            frame.changed[:] = True
+
+    def copy_some(self, into: Mapping[str, np.ndarray[Any, Any]], most: int) -> int:
+        """Copy up to `most` neighbouring rows of those that have changed since they were copied, see `Frame.copy_rows`.
+
+        Args:
+            into: arrays as `to_arrays` gives them.
+            most: rows.
+
+        Returns:
+            How many more have changed, in all frames.
+        """
+        changed = {minutes: frame for minutes, frame in self.frames.items() if frame.changed.any()}
+        if changed:
+            minutes, frame = next(iter(changed.items()))
+            first = int(frame.changed.argmax())
+            frame.copy_rows(slice(first, first + most), _of(minutes, into))
+        return sum(int(frame.changed.sum()) for frame in changed.values())
+
+    def copy_rest(self, into: Mapping[str, np.ndarray[Any, Any]]) -> None:
+        """Copy all rows that have changed since they were copied, and ``closed``: `into` is what `to_arrays` gives."""
+        for minutes, frame in self.frames.items():
+            frame.copy_rows(np.flatnonzero(frame.changed), _of(minutes, into))
+        into["closed"][:] = self.closed_ms, self._session_ms
+
     def load_arrays(self, arrays: Mapping[str, np.ndarray[Any, Any]]) -> tuple[tuple[int, str], ...]:
         """Go on where `to_arrays` left off, bit for bit; a timeframe that the arrays do not hold starts anew.
 
@@ -231,8 +259,7 @@ class Timeframes:
         """
         fresh: list[tuple[int, str]] = []
         for minutes, frame in self.frames.items():
-            lead = f"{minutes}/"
-            saved = {name.removeprefix(lead): a for name, a in arrays.items() if name.startswith(lead)}
+            saved = _of(minutes, arrays)
             if saved or minutes == 1:
                 fresh += [(minutes, key) for key in frame.load_arrays(saved)]
         self.closed_ms, self._session_ms = (int(x) for x in arrays["closed"])
@@ -252,6 +279,12 @@ class Timeframes:
     def _close_bars(self, minutes: int, rows: Longs) -> None:
         if len(rows):
             self.frames[minutes].update(*_arguments(rows, self._built(minutes)[:, rows]))
+
+
+def _of(minutes: int, arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, np.ndarray[Any, Any]]:
+    """Those of one timeframe, by their names within its frame."""
+    lead = f"{minutes}/"
+    return {name.removeprefix(lead): array for name, array in arrays.items() if name.startswith(lead)}
 
 
 def _arguments(rows: Longs, built: Floats) -> tuple[Longs, Longs, Floats, Longs, Floats]:

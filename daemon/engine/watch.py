@@ -136,6 +136,7 @@ class Watch:
     Attributes:
         plan: in force.
         frames: bars and indicators of each timeframe, by its minutes.
+        timeframes: minutes and the bars that they build; nine tenths of the memory.
         minutes: the frame of minute bars.
         market: the level of the market, minute by minute.
         view: the compiled model in use, None before the first.
@@ -160,7 +161,7 @@ class Watch:
 
     def reserve(self, symbols: int) -> int:
         """Make room for so many; returns the capacity, the same for every part."""
-        self._timeframes.reserve(symbols)
+        self.timeframes.reserve(symbols)
         self._days.reserve(self.capacity)
         self.telling.reserve(self.capacity)
         self.coverage.reserve(self.capacity)
@@ -185,7 +186,7 @@ class Watch:
             begun = self._days.begin(now.rows, now.symbols, now.at.day)
             if len(begun):
                 self.evaluator.renew(begun)
-        self._timeframes.update(*now.columns(), self._outside(now.rows))
+        self.timeframes.update(*now.columns(), self._outside(now.rows))
         self._days.take(now.rows, now.start_ms, now.bars, now.at)
         if now.late:
             self.evaluator.renew(now.rows)  # longer bars as they stood then
@@ -196,7 +197,7 @@ class Watch:
 
     def rejoin(self, rows: Longs) -> None:
         """Bars of `rows` came late, and all of them have been taken: longer bars are those of now again."""
-        self._timeframes.close_again()
+        self.timeframes.close_again()
         self.evaluator.renew(rows)
 
     def peek(self, now: Step) -> None:
@@ -211,7 +212,7 @@ class Watch:
         What the market as a whole was taken for, and what was said, stays. Cost: O(bars since) a row.
         """
         count = self.minutes.count[now.rows]
-        known, taken, steps = self._timeframes.correct(*now.columns(), self._before(now), self.market.level_at)
+        known, taken, steps = self.timeframes.correct(*now.columns(), self._before(now), self.market.level_at)
         rows = now.rows[known]
         gone = count[known] - self.minutes.count[rows]
         self.evaluator.rewind(rows, gone)
@@ -250,7 +251,7 @@ class Watch:
         """The market's minute has closed: longer bars close, the market is looked at as a whole, and rules on it."""
         starts_ms = self.minutes.last_start[: len(symbols)]
         rows = np.flatnonzero(starts_ms == minute_ms)
-        self._timeframes.close(minute_ms + MINUTE_MS, at.anchor)
+        self.timeframes.close(minute_ms + MINUTE_MS, at.anchor)
         self.market.close_minute(minute_ms, at.anchor, rows, self.minutes.bar("close", rows))
         traded = np.flatnonzero(starts_ms >= at.anchor) if at.phase != Phase.CLOSED else rows[:0]
         context = self._closed(traded, symbols, minute_ms, at, closed_ms).context
@@ -373,7 +374,7 @@ class Watch:
     def parts(self) -> dict[str, Any]:
         """Everything that holds state, by name: each gives ``to_arrays()`` and takes `load` and `zero`."""
         return {
-            "timeframes": self._timeframes,
+            "timeframes": self.timeframes,
             "days": self._days,
             "coverage": self.coverage,
             "evaluator": self.evaluator,
@@ -393,10 +394,10 @@ class Watch:
         """Work by `plan` from now on, with fresh state for what it names."""
         self.plan = plan
         longer = {minutes: specs for minutes, specs in plan.longer.items() if minutes != DAILY}
-        self._timeframes = Timeframes({1: (*plan.specs, ATR), **longer})
-        self.minutes: Frame = self._timeframes.frames[1]
+        self.timeframes = Timeframes({1: (*plan.specs, ATR), **longer})
+        self.minutes: Frame = self.timeframes.frames[1]
         self._days = Days(self._table, plan.longer.get(DAILY, ()))
-        self.frames = {**self._timeframes.frames, DAILY: self._days.frame}
+        self.frames = {**self.timeframes.frames, DAILY: self._days.frame}
         self.coverage = Coverage(self.frames)
         self.coverage.reserve(self.capacity)
         self.evaluator = Evaluator(plan, self.minutes, self.frames)

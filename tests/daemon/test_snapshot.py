@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 import threading
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -382,6 +383,43 @@ async def test_the_state_is_saved_between_turns_while_the_engine_goes_on(tmp_pat
             assert plain({"x": arrays["timeframes/1/ring"]}) == plain({"x": held["timeframes/1/ring"]})
             assert arrays["outbox/seq"][0] == app.outbox.newest_seq() > 50
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("snapshot")]
+
+
+class Busy:
+    """Turns the engine before each thing that is done between turns: bars come, symbols appear, rules are exchanged."""
+
+    def __init__(self, engine: Engine, acts: Sequence[Callable[[], object]]) -> None:
+        self._engine, self._acts, self.done = engine, list(acts), 0
+
+    async def between_turns(self, act: Callable[[], object]) -> bool:
+        if self._acts:
+            self._acts.pop(0)()
+        act()
+        self.done += 1
+        return True
+
+
+@pytest.mark.parametrize("rows", [1, 2, 512])
+async def test_what_is_copied_in_pieces_while_the_engine_turns_is_the_state_of_one_moment(
+    config: Config, path: Path, saved: Engine, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    monkeypatch.setattr(snapshot, "ROWS", rows)
+    monkeypatch.setattr(snapshot, "FEW", 0)
+    cuts = np.linspace(0, SECOND.size, 7).astype(int).tolist()
+    pieces = [SECOND.take(slice(a, b)) for a, b in pairwise(cuts)]
+    many = concat([bar(f"N{number}", OPEN + 30 * MINUTE_MS, 50.0) for number in range(saved.watch.capacity)])
+    pieces.insert(4, many)  # the arrays are new ones after it
+    busy = Busy(saved, [lambda bars=bars: saved.step(bars) for bars in pieces])  # type: ignore[misc]
+    outbox = Outbox(path.with_name("outbox.db"))
+    snapshots = snapshot.Snapshots(path, saved, None, outbox, busy, 60.0, SystemClock())  # type: ignore[arg-type]
+    for _ in range(3):
+        await snapshots.take()
+        restored = snapshot.restored(path, lambda: engine_of(config), None)
+        assert plain(restored.to_arrays()) == plain(saved.to_arrays())
+        saved.reload(saved.plan)
+    assert busy.done > len(pieces)
+    snapshots.close()
+    outbox.close()
 
 
 async def test_the_age_of_the_last_snapshot_can_be_scraped_once_there_is_one(

@@ -229,6 +229,34 @@ def test_a_row_that_is_forgotten_is_in_all_timeframes_as_if_it_had_never_been(
     assert_same(frames, fresh)
 
 
+@fewer
+@given(data=st.data())
+def test_a_copy_made_in_pieces_while_bars_come_are_corrected_and_rows_forgotten_is_that_of_one_moment(
+    data: st.DataObject,
+) -> None:
+    frames = wide()
+    copy = {name: np.full_like(array, -7) for name, array in frames.to_arrays().items()}
+    acts = st.sampled_from(["bars", "correct", "forget", "copy", "copy", "copy all"])
+    for t in range(20):
+        act = data.draw(acts)
+        if act == "correct" and t:
+            rows, now = bars_of([(row, t - 1) for row in ROWS if frames.frames[1].last_start[row]], 1.5)
+            frames.revise(rows, *now)
+        elif act == "forget":
+            frames.zero(data.draw(st.sampled_from(ROWS)))
+        elif act == "copy":
+            left = frames.copy_some(copy, data.draw(st.integers(1, 1200)))
+            assert left == sum(int(frame.changed.sum()) for frame in frames.frames.values())
+        elif act == "copy all":
+            while frames.copy_some(copy, 500):
+                pass
+        step(frames, t, [data.draw(st.lists(st.sampled_from(ROWS), unique=True))], set())
+    frames.copy_rest(copy)
+    for name, array in frames.to_arrays().items():
+        np.testing.assert_array_equal(copy[name], array, err_msg=name)
+    assert frames.copy_some(copy, 1) == 0
+
+
 def test_a_corrected_bar_of_a_session_that_the_market_has_not_reached_stays_open() -> None:
     frames = made()
     play(frames, 20, set(), set())
